@@ -1,0 +1,41 @@
+/* What every device model is to the bus: a plain struct with four operations.
+ *
+ * A model has no globals, no locks, no clock of its own and prints nothing; the bus holds the partition's lock
+ * around each call. Interrupts leave by a line that was handed in. So each model runs in a host unit test, and its
+ * state can be copied for a snapshot. */
+#ifndef HV_DEV_DEV_H
+#define HV_DEV_DEV_H
+
+#include "hv/lib/types.h"
+
+/* The partition's virtual time: nanoseconds since it was started; it stands still while paused. */
+typedef uint64_t vtime_t;
+#define VTIME_NEVER UINT64_MAX
+#define NS_PER_SEC  UINT64_C(1000000000)
+
+/* An interrupt line: the model calls set() with the level it now drives. */
+struct irq_line {
+    void (*set)(void *ctx, unsigned number, bool level);
+    void *ctx;
+    unsigned number;
+};
+
+static inline void irq_line_set(const struct irq_line *line, bool level)
+{
+    if (line->set)
+        line->set(line->ctx, line->number, level);
+}
+
+struct dev_ops {
+    const char *name;
+    /* `offset` is relative to the region the access hit; `size` is 1, 2, 4 or 8 bytes. A read returns the value in
+     * its low bytes; unimplemented bits read as the manual says (all ones where nothing answers). */
+    uint64_t (*read)(void *dev, uint64_t offset, unsigned size, vtime_t now);
+    void (*write)(void *dev, uint64_t offset, unsigned size, uint64_t value, vtime_t now);
+    void (*reset)(void *dev, vtime_t now);
+    /* Do all that was due up to `now`; returns the next moment this has to be called (VTIME_NEVER: not until the
+     * next access). NULL for a device without timers. The bus calls it after every access, too. */
+    vtime_t (*expire)(void *dev, vtime_t now);
+};
+
+#endif

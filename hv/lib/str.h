@@ -1,0 +1,26 @@
+/* Memory and string primitives; the four mem* names are those the compiler itself calls. */
+#ifndef HV_LIB_STR_H
+#define HV_LIB_STR_H
+
+#include "hv/lib/types.h"
+
+void *memcpy(void *restrict dst, const void *restrict src, size_t n);
+void *memmove(void *dst, const void *src, size_t n);
+void *memset(void *dst, int byte, size_t n);
+int memcmp(const void *a, const void *b, size_t n);
+size_t strlen(const char *s);
+size_t strnlen(const char *s, size_t max);
+int strcmp(const char *a, const char *b);
+int strncmp(const char *a, const char *b, size_t n);
+char *strchr(const char *s, int c);
+
+/* Copy `src` into `dst` of `size` bytes, always terminated; returns false if it was cut. */
+static inline bool str_copy(char *dst, size_t size, const char *src)
+{
+    size_t n = strnlen(src, size - 1);
+    memcpy(dst, src, n);
+    dst[n] = '\0';
+    return src[n] == '\0';
+}
+
+#endif
