@@ -1,0 +1,67 @@
+/* All that the monitor knows of the rest of the hypervisor, and all that it can ask for. hv/main.c fills this in; a
+ * test fills in a fake. Every function may be called at any time, from the CPU that calls con_poll; none may wait. */
+#ifndef HV_SHELL_SHELL_OPS_H
+#define HV_SHELL_SHELL_OPS_H
+
+#include "hv/lib/types.h"
+
+#define SHELL_MAX_PARTITIONS 16
+#define SHELL_MAX_CPUS       64
+#define SHELL_MAX_EXITS      96
+#define SHELL_VGA_COLUMNS    80
+#define SHELL_VGA_ROWS       25
+
+/* A row of `list`. Rates and shares are of the last measuring interval (about a second). */
+struct shell_partition {
+    char name[32];
+    char state[32];            /* "running", "paused", "stopped", "stopped: triple fault", ... */
+    unsigned vcpus;
+    uint64_t memory;           /* bytes */
+    unsigned cpu_permille;     /* of one CPU; more than 1000 with several vCPUs */
+    uint64_t exits_per_s;
+};
+
+/* A row of `exits`. */
+struct shell_exit {
+    const char *kind;          /* "CPUID", "I/O port", ... */
+    const char *explanation;   /* a sentence for `exits`, or NULL */
+    uint64_t count;
+    uint64_t ticks;            /* TSC ticks spent in the hypervisor, all together */
+};
+
+/* A row of `cpus`. */
+struct shell_cpu {
+    uint32_t apic_id;
+    bool online;
+    unsigned busy_permille;    /* of the last measuring interval */
+    unsigned vcpus;            /* runnable or running here */
+    char running[32];          /* "linux/0", "idle" */
+};
+
+enum shell_action { SHELL_PAUSE, SHELL_RESUME, SHELL_STOP, SHELL_START, SHELL_RESTART };
+enum shell_machine { SHELL_POWEROFF, SHELL_REBOOT };
+
+/* Where a query prints to: one line at a time, without '\n'. */
+struct shell_printer {
+    void (*line)(void *ctx, const char *text);
+    void *ctx;
+};
+
+struct shell_ops {
+    void *ctx;
+    const char *version;       /* one line */
+    size_t (*partitions)(void *ctx, struct shell_partition *out, size_t max);
+    /* Returns NULL if it is done (or under way), else why not: a static sentence without a full stop. */
+    const char *(*control)(void *ctx, size_t partition, enum shell_action action);
+    /* Registers, memory map, devices, in lines of at most 79 characters. */
+    void (*info)(void *ctx, size_t partition, const struct shell_printer *out);
+    /* The text page at guest-physical B8000h: character and attribute bytes. False: it has none. */
+    bool (*vga_text)(void *ctx, size_t partition, uint8_t cells[SHELL_VGA_ROWS * SHELL_VGA_COLUMNS * 2]);
+    size_t (*exits)(void *ctx, size_t partition, struct shell_exit *out, size_t max);
+    size_t (*cpus)(void *ctx, struct shell_cpu *out, size_t max);
+    /* As log_tail(). */
+    size_t (*log_tail)(char *buf, size_t size, uint64_t back);
+    void (*machine)(void *ctx, enum shell_machine what); /* does not return on success */
+};
+
+#endif
