@@ -1,0 +1,67 @@
+/* The walk of a guest's own page tables: linear address to guest-physical, with every check that hardware makes.
+ * Pure: the registers are in struct guest_paging, memory is reached through struct guest_walk_mem.
+ * Intel SDM vol 3, "Paging": the rules; AMD APM vol 2, "Page Translation and Protection": where they differ.
+ * Not done here: segmentation, HLAT, shadow stacks (CET), supervisor protection keys (CR4.PKS), LAM. */
+#ifndef ARCH_X86_64_MMU_GUEST_WALK_H
+#define ARCH_X86_64_MMU_GUEST_WALK_H
+
+#include "hv/lib/types.h"
+
+enum guest_walk_result {
+    GUEST_WALK_OK = 0,
+    GUEST_WALK_FAULT,         /* inject #PF with error_code, CR2 = the address */
+    GUEST_WALK_NON_CANONICAL, /* inject #GP(0), or #SS(0) for a stack access */
+    GUEST_WALK_NO_MEMORY,     /* a table lies outside of the guest's memory: `gpa` is the entry's address */
+};
+
+/* The kind of access; WRITE and FETCH exclude each other, neither means read. */
+enum guest_access {
+    GUEST_READ     = 0,
+    GUEST_WRITE    = 1u << 0,
+    GUEST_FETCH    = 1u << 1,
+    GUEST_IMPLICIT = 1u << 2, /* a supervisor access at any CPL: descriptor tables, TSS */
+    GUEST_PROBE    = 1u << 3, /* leave accessed and dirty bits alone: for the monitor */
+};
+
+/* Page-fault error code: SDM vol 3, "Page-Fault Exceptions". */
+enum guest_fault {
+    GUEST_FAULT_P    = 1u << 0,
+    GUEST_FAULT_W    = 1u << 1,
+    GUEST_FAULT_U    = 1u << 2,
+    GUEST_FAULT_RSVD = 1u << 3,
+    GUEST_FAULT_I    = 1u << 4,
+    GUEST_FAULT_PK   = 1u << 5,
+};
+
+struct guest_paging {
+    uint64_t cr0, cr3, cr4, efer;
+    uint64_t rflags;           /* AC counts, with CR4.SMAP */
+    uint32_t pkru;             /* counts with CR4.PKE */
+    uint8_t cpl;
+    uint8_t physical_bits;     /* the guest's MAXPHYADDR: 32..52 */
+    bool huge_pages;           /* the guest's CPUID has 1 GiB pages */
+    bool pdptes_loaded;        /* PAE: pdpte[] holds the registers (VT-x); else they are read from memory (AMD-V) */
+    uint64_t pdpte[4];
+};
+
+/* The guest's memory: each returns false if [at, at+width) is not guest RAM. `at` is aligned to the width.
+ * cmpxchg: *swapped says if the entry was still `expected`. It may refuse (false) read-only memory. */
+struct guest_walk_mem {
+    bool (*read32)(void *ctx, gpa_t at, uint32_t *value);
+    bool (*read64)(void *ctx, gpa_t at, uint64_t *value);
+    bool (*cmpxchg32)(void *ctx, gpa_t at, uint32_t expected, uint32_t desired, bool *swapped);
+    bool (*cmpxchg64)(void *ctx, gpa_t at, uint64_t expected, uint64_t desired, bool *swapped);
+};
+
+struct guest_translation {
+    gpa_t gpa;           /* OK: of the very address; NO_MEMORY: of the entry that could not be reached */
+    uint64_t page_size;  /* OK: bytes up to which gpa is contiguous: 4 KiB, 2 MiB, 4 MiB, 1 GiB. Unpaged: 4 KiB */
+    uint32_t error_code; /* FAULT: enum guest_fault */
+};
+
+/* Translate one address. An access that crosses a page is two calls. Accessed and dirty bits are set as hardware
+ * would, by compare-and-exchange at the entry's width; if an entry changed meanwhile the walk starts again. */
+enum guest_walk_result guest_walk(const struct guest_paging *paging, const struct guest_walk_mem *mem, void *ctx,
+                                  gva_t address, unsigned access, struct guest_translation *out) MUST_CHECK;
+
+#endif
