@@ -1,26 +1,69 @@
-# Trapeze: the only entry.  make run | test | check | image | bench | clean
+# Trapeze: the only entry.  make run | test | check | image | bench | size | clean
 MAKEFLAGS += --no-builtin-rules
 SHELL := /bin/bash
 B := build
 
+.PHONY: all
+all: $(B)/trapeze.elf
+
 # ---- the hypervisor ---------------------------------------------------------------------------------------------
 CC := gcc
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla -Wpointer-arith -Wconversion -Werror
-HV_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -nostdinc -isystem $(shell $(CC) -print-file-name=include) -I. -I$(B)/gen \
+HV_CFLAGS := -std=gnu11 -O2 -g -ffile-prefix-map=$(CURDIR)=. -ffreestanding -nostdinc -isystem $(shell $(CC) -print-file-name=include) -I. -I$(B)/gen \
   -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-pic -fno-stack-protector -fno-omit-frame-pointer \
-  -fno-asynchronous-unwind-tables -fno-strict-aliasing -fno-tree-loop-distribute-patterns -fcf-protection=none -ffunction-sections -fdata-sections $(WARN)
+  -fno-asynchronous-unwind-tables -fno-strict-aliasing -fcf-protection=none -ffunction-sections -fdata-sections $(WARN)
+ifneq ($(findstring clang,$(CC)),clang) # else memcpy would be compiled to a call of memcpy
+HV_CFLAGS += -fno-tree-loop-distribute-patterns
+else
+HV_CFLAGS += -isystem $(shell $(CC) -print-resource-dir)/include -fno-builtin
+endif
+HV_LDFLAGS := -nostdlib -static -T arch/x86_64/cpu/image.ld -z max-page-size=4096 -z noexecstack --gc-sections \
+  --build-id=none --no-warn-rwx-segments
 
-HV_C := $(sort $(shell find arch drivers hv boot/mb2 -name '*.c' 2>/dev/null))
-HV_ASM := $(sort $(shell find arch drivers hv boot/mb2 -name '*.asm' 2>/dev/null))
+# *_offsets.c is no part of the image: it names struct members for assembly, see scripts/offsets.
+HV_DIRS := $(wildcard arch drivers hv) boot/mb2
+OFFSETS_C := $(sort $(shell find $(HV_DIRS) -name '*_offsets.c'))
+HV_C := $(filter-out $(OFFSETS_C),$(sort $(shell find $(HV_DIRS) -name '*.c') $(wildcard boot/*.c)))
+HV_ASM := $(sort $(shell find $(HV_DIRS) -name '*.asm'))
 HV_O := $(HV_C:%.c=$(B)/hv/%.o) $(HV_ASM:%.asm=$(B)/hv/%.asm.o)
+GEN := $(patsubst %.c,$(B)/gen/%.inc,$(OFFSETS_C))
 
 $(B)/hv/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(HV_CFLAGS) -MMD -MP -c $< -o $@
+$(B)/hv/%.asm.o: %.asm $(GEN)
+	@mkdir -p $(@D)
+	nasm -f elf64 -Wall -Werror -I. -I$(B)/gen/ -MD $(@:.o=.d) -MP $< -o $@
+# `#include "build-relative"` in assembly: %include "arch/x86_64/vmx/vmx_offsets.inc"
+$(B)/gen/%_offsets.inc: %_offsets.c scripts/offsets
+	@mkdir -p $(@D)
+	$(CC) $(HV_CFLAGS) -MMD -MP -MT $@ -MF $(@:.inc=.d) -S $< -o $(@:.inc=.s)
+	scripts/offsets $(@:.inc=.s) >$@
+
+# Two links: the first tells where the functions are, the second has the table of them for backtraces.
+$(B)/gen/symbols_empty.c: scripts/symbols
+	@mkdir -p $(@D)
+	scripts/symbols --empty >$@
+$(B)/gen/symbols.c: $(B)/trapeze.nm scripts/symbols
+	scripts/symbols $< >$@
+$(B)/gen/symbols.o $(B)/gen/symbols_empty.o: %.o: %.c
+	$(CC) $(HV_CFLAGS) -g0 -c $< -o $@
+$(B)/trapeze.nm: $(HV_O) $(B)/gen/symbols_empty.o arch/x86_64/cpu/image.ld
+	ld $(HV_LDFLAGS) $(HV_O) $(B)/gen/symbols_empty.o -o $(B)/trapeze.pass1
+	nm $(B)/trapeze.pass1 >$@
+# trapeze.debug is for a debugger; trapeze.elf is what boots.
+$(B)/trapeze.debug: $(B)/trapeze.nm $(B)/gen/symbols.o
+	ld $(HV_LDFLAGS) $(HV_O) $(B)/gen/symbols.o -o $@
+	nm $@ >$(B)/trapeze.nm2
+	scripts/symbols --check $(B)/trapeze.nm $(B)/trapeze.nm2
+$(B)/trapeze.elf: $(B)/trapeze.debug
+	objcopy --strip-all $< $@
+	grub-file --is-x86-multiboot2 $@
 
 # ---- unit tests on the host: every C file without assembly, under ASan and UBSan ------------------------------------
 PURE_DIRS := hv/lib hv/dev hv/sched hv/part hv/mem arch/x86_64/emul arch/x86_64/mmu
-PURE_C := $(filter-out hv/lib/str.c, $(sort $(foreach d,$(PURE_DIRS),$(wildcard $d/*.c))))
+PURE_FILES := boot/memory_map.c boot/last_log.c boot/mb2/mb2_convert.c $(wildcard arch/x86_64/cpu/preflight.c)
+PURE_C := $(PURE_FILES) $(filter-out hv/lib/str.c, $(sort $(foreach d,$(PURE_DIRS),$(wildcard $d/*.c))))
 TEST_CFLAGS := -std=gnu11 -O1 -g -I. -I$(B)/gen -fsanitize=address,undefined -fno-sanitize-recover=all $(WARN)
 PURE_O := $(PURE_C:%.c=$(B)/host/%.o)
 TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(shell find tests/unit -name 'test_*.c')))
@@ -34,7 +77,7 @@ $(B)/unit/%: $(B)/host/tests/unit/%.o $(B)/host/tests/unit/test.o $(B)/host/libp
 	@mkdir -p $(@D)
 	$(CC) -fsanitize=address,undefined $(filter-out %.a,$^) $(B)/host/libpure.a $(TEST_LIBS_$(notdir $@)) -o $@
 
-.PHONY: unit check clean
+.PHONY: unit check clean size
 .SECONDARY:
 unit: $(TESTS)
 	@pass=0; fail=0; for t in $(TESTS); do out=$$($$t); rc=$$?; \
@@ -43,9 +86,12 @@ unit: $(TESTS)
 	  pass=$$((pass+n[0])); fail=$$((fail+n[1])); done; \
 	  echo "$$pass passed, $$fail failed"; [ $$fail = 0 ] && [ $$pass -gt 0 ]
 
-check: $(HV_C:%.c=$(B)/hv/%.o) unit
+check: $(B)/trapeze.elf unit
+
+size: $(B)/trapeze.debug
+	size $<
 
 clean:
 	rm -rf $(B)
 
--include $(HV_C:%.c=$(B)/hv/%.d) $(PURE_C:%.c=$(B)/host/%.d)
+-include $(HV_C:%.c=$(B)/hv/%.d) $(HV_ASM:%.asm=$(B)/hv/%.asm.d) $(PURE_C:%.c=$(B)/host/%.d) $(TESTS:$(B)/unit/%=$(B)/host/tests/unit/%.d) $(GEN:.inc=.d)
