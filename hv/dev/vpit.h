@@ -1,0 +1,58 @@
+/* The Intel 8254 programmable interval timer, three channels, with port 61h (ports 40h-43h, 61h). Facts from Intel's
+ * "8254 Programmable Interval Timer" data sheet.
+ *
+ * Nothing ticks: counts and outputs are computed from `now`. Channel 0 drives IRQ 0. Policy for it:
+ * - each rising edge of OUT is delivered as an edge (line low, then high) by expire(); if several are overdue then, they
+ *   become one edge, and the others are counted in `coalesced`, so that lost ticks can be shown, never guessed;
+ * - the low phases of the periodic modes and of the strobes are not events of their own: the line stays high until the
+ *   next edge (OUT as read by the guest is exact, though);
+ * - periodic edges that would come faster than one in VPIT_MIN_INTERVAL_NS are coalesced, so that a guest cannot
+ *   drown the machine in timer events. */
+#ifndef HV_DEV_VPIT_H
+#define HV_DEV_VPIT_H
+
+#include "hv/dev/dev.h"
+
+#define VPIT_HZ              1193182
+#define VPIT_CHANNELS        3
+#define VPIT_PORT_RANGES     2
+#define VPIT_MIN_INTERVAL_NS 20000
+
+struct vpit_channel {
+    uint8_t mode;               /* 0-5 */
+    uint8_t access;             /* 1 low byte, 2 high byte, 3 low then high */
+    bool bcd;
+    bool gate;
+    bool loaded;                /* a count was written since the control word (and triggered, in modes 1 and 5) */
+    bool written;               /* the count register holds a count */
+    bool counting;
+    bool reload_due;            /* a new count waits for the end of the cycle (modes 2, 3) */
+    uint32_t count;             /* the period counted now, 1-65536 */
+    uint32_t reload;            /* the count register: what is loaded next */
+    int64_t start;              /* the tick at which `count` was loaded; may lie ahead by one */
+    int64_t frozen;             /* ticks since `start` at which counting was stopped */
+    bool write_high, read_high; /* the second byte of a pair is next */
+    uint8_t low_byte;
+    bool count_latched, status_latched;
+    uint16_t latched_count;
+    uint8_t latched_status;
+};
+
+struct vpit {
+    struct vpit_channel channel[VPIT_CHANNELS];
+    struct irq_line irq;
+    int64_t delivered;          /* edges of channel 0 up to this tick are delivered */
+    vtime_t last_edge;
+    uint64_t edges, coalesced;
+    uint8_t port61;             /* the writable bits */
+};
+
+extern const struct dev_ops vpit_ops;
+extern const struct dev_ports vpit_ports[VPIT_PORT_RANGES];
+
+/* At reset no channel counts: the data sheet leaves the state undefined until a control word. */
+void vpit_init(struct vpit *pit, struct irq_line irq0);
+/* Whether the speaker's input is enabled and channel 2 runs: what one would hear, in Hz (0: silence). */
+uint32_t vpit_speaker_hz(const struct vpit *pit);
+
+#endif
