@@ -34,16 +34,19 @@ static enum mb2_status on_loader(struct convert *c, const struct mb2_tag *tag)
     return MB2_OK;
 }
 
-/* GRUB passes what follows the file name: `module2 FILE NAME`. The last word is the name; of a path, the part
- * after the last slash. */
+/* GRUB passes what follows the file name: `module2 FILE NAME`. The last word is the name; of an absolute path, the
+ * part after the last slash. */
 static void copy_module_name(char name[BOOT_NAME_SIZE], const char *cmdline)
 {
     const char *end = cmdline + strlen(cmdline);
     while (end > cmdline && end[-1] == ' ')
         end--;
     const char *start = end;
-    while (start > cmdline && start[-1] != ' ' && start[-1] != '/')
+    while (start > cmdline && start[-1] != ' ')
         start--;
+    if (*start == '/')
+        for (start = end; start[-1] != '/'; start--)
+            ;
     size_t len = MIN((size_t)(end - start), (size_t)BOOT_NAME_SIZE - 1);
     memcpy(name, start, len);
     name[len] = '\0';

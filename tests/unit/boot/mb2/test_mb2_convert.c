@@ -120,7 +120,7 @@ TEST(a_machine_with_little_memory_has_no_log_place)
 TEST(the_module_name_is_the_last_word_or_the_base_name)
 {
     static const char *const cases[][2] = {
-        { "/a/b/vmlinuz", "vmlinuz" }, { "/a/b linux/vmlinuz", "vmlinuz" }, { "one two  ", "two" }, { "", "module0" },
+        { "/a/b/vmlinuz", "vmlinuz" }, { "/a/b linux/vmlinuz", "linux/vmlinuz" }, { "/a/", "module0" }, { "one two  ", "two" }, { "", "module0" },
         { "   ", "module0" }, { "x", "x" },
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
