@@ -71,6 +71,7 @@ TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(shell find tests/unit -n
 $(B)/host/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -MMD -MP -c $< -o $@
+TEST_LIBS_test_decode_zydis := -lZydis
 $(B)/host/libpure.a: $(PURE_O)
 	@rm -f $@; ar rcs $@ $^
 $(B)/unit/%: $(B)/host/tests/unit/%.o $(B)/host/tests/unit/test.o $(B)/host/libpure.a

@@ -32,6 +32,7 @@ enum insn_op {
 /* Which operands there are, destination first. "rm" is the memory operand if INSN_MEM is set, else the register
  * in .rm. What has no ModRM byte is brought to the same forms: MOV AL,moffs is REG_RM, ADD AL,imm is RM_IMM. */
 enum insn_form {
+    INSN_FORM_UNKNOWN,    /* never in a decoded instruction */
     INSN_FORM_NONE,       /* no explicit operand */
     INSN_FORM_RM,
     INSN_FORM_RM_REG,

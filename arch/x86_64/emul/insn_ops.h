@@ -1,19 +1,19 @@
-/* The instructions that the decoder knows: one row each, the enum name and the mnemonic. The order of a few runs is
- * that of their encoding (ALU, shifts, bit tests), so that a table row and a group can name them by number. */
+/* The instructions that the decoder knows: one row each, the enum name and the mnemonic. CMPXCHG8B is also 16B,
+ * told by its operand size. */
 #ifndef ARCH_X86_64_EMUL_INSN_OPS_H
 #define ARCH_X86_64_EMUL_INSN_OPS_H
 
 /* What insn_execute() can carry out. */
 #define INSN_OPS_EXECUTED(X)                                                                                      \
     X(ADD, "add") X(OR, "or") X(ADC, "adc") X(SBB, "sbb") X(AND, "and") X(SUB, "sub") X(XOR, "xor") X(CMP, "cmp") \
-    X(ROL, "rol") X(ROR, "ror") X(RCL, "rcl") X(RCR, "rcr") X(SHL, "shl") X(SHR, "shr") X(SAL, "sal") X(SAR, "sar") \
+    X(ROL, "rol") X(ROR, "ror") X(RCL, "rcl") X(RCR, "rcr") X(SHL, "shl") X(SHR, "shr") X(SAR, "sar") \
     X(BT, "bt") X(BTS, "bts") X(BTR, "btr") X(BTC, "btc")                                                         \
     X(MOV, "mov") X(MOVZX, "movzx") X(MOVSX, "movsx") X(MOVSXD, "movsxd") X(MOVBE, "movbe") X(MOVNTI, "movnti")   \
     X(MOV_FROM_SREG, "mov") X(CMOVCC, "cmov") X(SETCC, "set")                                                     \
     X(TEST, "test") X(INC, "inc") X(DEC, "dec") X(NOT, "not") X(NEG, "neg")                                       \
     X(MUL, "mul") X(IMUL, "imul") X(DIV, "div") X(IDIV, "idiv") X(IMUL_REG, "imul")                               \
     X(SHLD, "shld") X(SHRD, "shrd") X(BSF, "bsf") X(BSR, "bsr")                                                   \
-    X(XCHG, "xchg") X(XADD, "xadd") X(CMPXCHG, "cmpxchg") X(CMPXCHG8B, "cmpxchg8b") X(CMPXCHG16B, "cmpxchg16b")   \
+    X(XCHG, "xchg") X(XADD, "xadd") X(CMPXCHG, "cmpxchg") X(CMPXCHG8B, "cmpxchg8b") \
     X(PUSH, "push") X(POP, "pop") X(NOP, "nop")                                                                   \
     X(MOVS, "movs") X(CMPS, "cmps") X(STOS, "stos") X(LODS, "lods") X(SCAS, "scas") X(INS, "ins") X(OUTS, "outs") \
     X(IN, "in") X(OUT, "out")
