@@ -1,0 +1,61 @@
+#include "arch/x86_64/cpu/backtrace.h"
+#include "arch/x86_64/cpu/fixup.h"
+#include "arch/x86_64/cpu/image.h"
+#include "arch/x86_64/cpu/symbols.h"
+#include "hv/lib/fmt.h"
+#include "hv/lib/log.h"
+
+#define MAX_FRAMES 24
+
+/* The last symbol at or below the address, NULL if there is none. */
+static const struct symbol *symbol_find(uint64_t address)
+{
+    size_t low = 0, high = symbol_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (symbols[middle].addr <= address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low ? &symbols[low - 1] : NULL;
+}
+
+static bool in_text(uint64_t address)
+{
+    return address >= (uint64_t)(uintptr_t)text_start && address < (uint64_t)(uintptr_t)text_end;
+}
+
+const char *backtrace_name(char *buf, size_t size, uint64_t address)
+{
+    const struct symbol *s = in_text(address) ? symbol_find(address) : NULL;
+    if (s)
+        fmt_print(buf, size, "%s+0x%llx", s->name, (unsigned long long)(address - s->addr));
+    else
+        fmt_print(buf, size, "?");
+    return buf;
+}
+
+static void frame_log(unsigned depth, uint64_t address, uint64_t lookup)
+{
+    char name[BACKTRACE_NAME_SIZE];
+    log_emergency("  #%-2u %016llx %s", depth, (unsigned long long)address, backtrace_name(name, sizeof name, lookup));
+}
+
+void backtrace_log(uint64_t rip, uint64_t rbp)
+{
+    log_emergency("backtrace:");
+    frame_log(0, rip, rip);
+    for (unsigned depth = 1; depth < MAX_FRAMES && rbp != 0 && rbp % 8 == 0; depth++) {
+        uint64_t caller_rbp, return_address;
+        if (!load64_safe((const void *)(uintptr_t)rbp, &caller_rbp) ||
+            !load64_safe((const void *)(uintptr_t)(rbp + 8), &return_address) || return_address == 0)
+            return;
+        frame_log(depth, return_address, return_address - 1); /* a call may be its function's last instruction */
+        if (caller_rbp <= rbp && caller_rbp != 0) {
+            log_emergency("  the chain of frame pointers goes on at %016llx", (unsigned long long)caller_rbp);
+            return;
+        }
+        rbp = caller_rbp;
+    }
+}
