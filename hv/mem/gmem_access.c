@@ -1,0 +1,142 @@
+/* Reading and writing guest memory. */
+#include "hv/mem/gmem_find.h"
+#include "hv/lib/str.h"
+
+/* Checks the range before a byte is touched, so that an access happens wholly or not at all. */
+static enum gmem_result check_access(struct gmem *g, uint64_t gpa, uint64_t size, bool write)
+{
+    while (size) {
+        const struct gmem_extent *e = gmem_find(g, gpa);
+        if (!e)
+            return GMEM_OUTSIDE;
+        if (write && e->read_only)
+            return GMEM_READ_ONLY;
+        uint64_t part = MIN(size, e->size - (gpa - e->gpa));
+        gpa += part;
+        size -= part;
+    }
+    return GMEM_OK;
+}
+
+bool gmem_is_ram(struct gmem *g, uint64_t gpa, uint64_t size)
+{
+    return check_access(g, gpa, size, false) == GMEM_OK;
+}
+
+/* The part of a checked range that lies in the extent of its first byte. */
+static uint8_t *next_part(struct gmem *g, uint64_t gpa, uint64_t size, uint64_t *part)
+{
+    const struct gmem_extent *e = gmem_find(g, gpa);
+    *part = MIN(size, e->size - (gpa - e->gpa));
+    return e->host + (gpa - e->gpa);
+}
+
+enum gmem_result gmem_read(struct gmem *g, gpa_t gpa, void *buffer, size_t size)
+{
+    enum gmem_result result = check_access(g, gpa.raw, size, false);
+    uint8_t *to = buffer;
+    for (uint64_t part; result == GMEM_OK && size; size -= part, gpa.raw += part, to += part) {
+        const uint8_t *from = next_part(g, gpa.raw, size, &part);
+        memcpy(to, from, part);
+    }
+    return result;
+}
+
+enum gmem_result gmem_write(struct gmem *g, gpa_t gpa, const void *buffer, size_t size)
+{
+    enum gmem_result result = check_access(g, gpa.raw, size, true);
+    const uint8_t *from = buffer;
+    for (uint64_t part; result == GMEM_OK && size; size -= part, gpa.raw += part, from += part) {
+        uint8_t *to = next_part(g, gpa.raw, size, &part);
+        memcpy(to, from, part);
+    }
+    return result;
+}
+
+enum gmem_result gmem_fill(struct gmem *g, gpa_t gpa, uint8_t byte, uint64_t size)
+{
+    enum gmem_result result = check_access(g, gpa.raw, size, true);
+    for (uint64_t part; result == GMEM_OK && size; size -= part, gpa.raw += part) {
+        uint8_t *to = next_part(g, gpa.raw, size, &part);
+        memset(to, byte, part);
+    }
+    return result;
+}
+
+/* A volatile access of a type that may lie anywhere is one x86 load or store, as the guest's own would be: atomic if
+ * aligned. Only a value that crosses extents is put together from bytes. */
+#define ACCESS(bits)                                                                                  \
+    typedef volatile uint##bits##_t __attribute__((aligned(1), may_alias)) any##bits;                 \
+    enum gmem_result gmem_read_u##bits(struct gmem *g, gpa_t gpa, uint##bits##_t *value)              \
+    {                                                                                                 \
+        const struct gmem_extent *e;                                                                  \
+        const uint8_t *at = gmem_direct(g, gpa.raw, sizeof(*value), &e);                              \
+        if (UNLIKELY(!at))                                                                            \
+            return gmem_read(g, gpa, value, sizeof(*value));                                          \
+        *value = *(const any##bits *)(const void *)at;                                                \
+        return GMEM_OK;                                                                               \
+    }                                                                                                 \
+    enum gmem_result gmem_write_u##bits(struct gmem *g, gpa_t gpa, uint##bits##_t value)              \
+    {                                                                                                 \
+        const struct gmem_extent *e;                                                                  \
+        uint8_t *at = gmem_direct(g, gpa.raw, sizeof(value), &e);                                     \
+        if (UNLIKELY(!at || e->read_only))                                                            \
+            return gmem_write(g, gpa, &value, sizeof(value));                                         \
+        *(any##bits *)(void *)at = value;                                                             \
+        return GMEM_OK;                                                                               \
+    }
+
+ACCESS(8)
+ACCESS(16)
+ACCESS(32)
+ACCESS(64)
+
+/* An aligned value never crosses extents: they start and end at pages. */
+#define CMPXCHG(bits)                                                                                 \
+    enum gmem_result gmem_cmpxchg##bits(struct gmem *g, gpa_t gpa, uint##bits##_t expected,           \
+                                        uint##bits##_t desired, bool *swapped)                        \
+    {                                                                                                 \
+        const struct gmem_extent *e;                                                                  \
+        if (gpa.raw % sizeof(expected) != 0)                                                          \
+            return GMEM_MISALIGNED;                                                                   \
+        uint##bits##_t *at = (void *)gmem_direct(g, gpa.raw, sizeof(expected), &e);                   \
+        if (!at)                                                                                      \
+            return GMEM_OUTSIDE;                                                                      \
+        if (e->read_only)                                                                             \
+            return GMEM_READ_ONLY;                                                                    \
+        *swapped = __atomic_compare_exchange_n(at, &expected, desired, false, __ATOMIC_SEQ_CST,       \
+                                               __ATOMIC_RELAXED);                                     \
+        return GMEM_OK;                                                                               \
+    }
+
+CMPXCHG(32)
+CMPXCHG(64)
+
+void *gmem_translate(struct gmem *g, gpa_t gpa, uint64_t size)
+{
+    const struct gmem_extent *e;
+    uint8_t *at = gmem_direct(g, gpa.raw, size, &e);
+    return at && !e->read_only ? at : NULL;
+}
+
+static bool walk_read32(void *ctx, gpa_t at, uint32_t *value)
+{
+    return gmem_read_u32(ctx, at, value) == GMEM_OK;
+}
+
+static bool walk_read64(void *ctx, gpa_t at, uint64_t *value)
+{
+    return gmem_read_u64(ctx, at, value) == GMEM_OK;
+}
+
+static bool walk_cmpxchg32(void *ctx, gpa_t at, uint32_t expected, uint32_t desired, bool *swapped)
+{
+    return gmem_cmpxchg32(ctx, at, expected, desired, swapped) == GMEM_OK;
+}
+
+static bool walk_cmpxchg64(void *ctx, gpa_t at, uint64_t expected, uint64_t desired, bool *swapped)
+{
+    return gmem_cmpxchg64(ctx, at, expected, desired, swapped) == GMEM_OK;
+}
+
+const struct guest_walk_mem gmem_walk = { walk_read32, walk_read64, walk_cmpxchg32, walk_cmpxchg64 };
