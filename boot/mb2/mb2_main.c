@@ -1,6 +1,7 @@
 /* The Multiboot2 door in C: information structure -> struct boot_info -> hv_main. */
 #include "arch/x86_64/cpu/image.h"
 #include "arch/x86_64/cpu/insn.h"
+#include "arch/x86_64/cpu/preflight.h"
 #include "arch/x86_64/isa/cpuid.h"
 #include "arch/x86_64/mmu/host.h"
 #include "boot/last_log.h"
@@ -21,6 +22,28 @@ static uint64_t image_physical_base(void)
     return read_cr3() - (uint64_t)(early_tables - image_start);
 }
 
+static void on_cpuid(void *ctx, uint32_t leaf, uint32_t subleaf, uint32_t regs[4])
+{
+    (void)ctx;
+    struct cpuid_regs r = cpuid(leaf, subleaf);
+    regs[0] = r.eax;
+    regs[1] = r.ebx;
+    regs[2] = r.ecx;
+    regs[3] = r.edx;
+}
+
+static uint64_t on_rdmsr(void *ctx, uint32_t msr)
+{
+    (void)ctx;
+    return rdmsr(msr);
+}
+
+static void on_say(void *ctx, const char *line)
+{
+    (void)ctx;
+    early_say(line);
+}
+
 static void mention_last_log(const struct boot_info *info)
 {
     const struct log_ring *old = (const void *)(HOST_DIRECT_BASE + info->log_base);
@@ -37,6 +60,8 @@ NORETURN void mb2_main(const struct mb2_header *mbi)
         .boot_apic_id = cpuid(CPUID_FEATURES, 0).ebx >> CPUID_1_EBX_APIC_ID_SHIFT,
     };
     early_say("Trapeze: started by a Multiboot2 loader");
+    if (!preflight_run(&(struct preflight_cpu){ on_cpuid, on_rdmsr, on_say, NULL }))
+        early_stop("Trapeze cannot run on this machine. It is stopped; switch it off or reset it.");
     enum mb2_status status = mb2_convert(mbi, MBI_LIMIT, &place, &result);
     if (status != MB2_OK)
         early_say(mb2_status_text(status));

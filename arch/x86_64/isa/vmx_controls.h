@@ -210,11 +210,4 @@ enum vmx_invvpid_type {
     INVVPID_SINGLE_CONTEXT_KEEP_GLOBALS = 3,
 };
 
-/* IA32_FEATURE_CONTROL (3Ah): SDM, "Enabling and Entering VMX Operation". */
-enum vmx_feature_control {
-    FEATURE_CONTROL_LOCK            = 1 << 0,
-    FEATURE_CONTROL_VMX_INSIDE_SMX  = 1 << 1,
-    FEATURE_CONTROL_VMX_OUTSIDE_SMX = 1 << 2,
-};
-
 #endif
