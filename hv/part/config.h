@@ -16,7 +16,7 @@ struct config {
     uint32_t console;          /* enum config_console: the hypervisor's own serial line */
     bool screen;               /* use the framebuffer, if there is one */
     unsigned partition_count;  /* valid and invalid ones */
-    struct partition_config partitions[CONFIG_MAX_PARTITIONS];
+    struct partition_config partitions[CONFIG_MAX_PARTITIONS + 1]; /* the last is the parser's scratch */
 };
 
 /* What the machine has to offer. */

@@ -1,5 +1,5 @@
 /* Puts a guest's image into its memory and says with which CPU state it starts. The kind of image is recognised
- * from its content: Multiboot 2, Multiboot 1, Linux bzImage, 64-bit ELF, in this order; a flat image is asked for.
+ * from its content: Linux bzImage, Multiboot 2, Multiboot 1, 64-bit ELF, in this order; a flat image is asked for.
  *
  * Pure: guest memory is reached through callbacks only. File contents are never trusted; a malformed one gives a
  * sentence that names the file, the offset and what was expected there. */

@@ -1,0 +1,18 @@
+/* "Did you mean ...?": the nearest of some known words. */
+#ifndef HV_PART_SUGGEST_H
+#define HV_PART_SUGGEST_H
+
+#include "hv/lib/types.h"
+
+/* The number of single-character insertions, deletions, replacements and swaps of neighbours that turn a into b,
+ * letters of either case being equal; SUGGEST_FAR for words too long to compare. */
+#define SUGGEST_FAR 99u
+unsigned suggest_distance(const char *a, size_t a_len, const char *b);
+
+/* A distance up to this is worth suggesting for a word of this length. */
+static inline unsigned suggest_limit(size_t len)
+{
+    return len <= 3 ? 1 : len <= 6 ? 2 : 3;
+}
+
+#endif
