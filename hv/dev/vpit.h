@@ -23,14 +23,16 @@ struct vpit_channel {
     uint8_t access;             /* 1 low byte, 2 high byte, 3 low then high */
     bool bcd;
     bool gate;
-    bool loaded;                /* a count was written since the control word (and triggered, in modes 1 and 5) */
     bool written;               /* the count register holds a count */
+    bool loaded;                /* the counter does, too (modes 1 and 5 load it when triggered) */
     bool counting;
-    bool reload_due;            /* a new count waits for the end of the cycle (modes 2, 3) */
-    uint32_t count;             /* the period counted now, 1-65536 */
-    uint32_t reload;            /* the count register: what is loaded next */
+    bool reload_due;            /* the count register holds a count that is not loaded yet */
+    uint32_t reload;            /* the count register, 1-65536 */
+    uint32_t count;             /* the period counted now */
     int64_t start;              /* the tick at which `count` was loaded; may lie ahead by one */
-    int64_t frozen;             /* ticks since `start` at which counting was stopped */
+    int64_t reload_at;          /* the tick at which `reload` takes over by itself (modes 2 and 3) */
+    int64_t frozen;             /* ticks since `start` at which the gate stopped it */
+    int64_t seen;               /* edges of OUT up to this tick are accounted for */
     bool write_high, read_high; /* the second byte of a pair is next */
     uint8_t low_byte;
     bool count_latched, status_latched;
@@ -40,11 +42,12 @@ struct vpit_channel {
 
 struct vpit {
     struct vpit_channel channel[VPIT_CHANNELS];
-    struct irq_line irq;
-    int64_t delivered;          /* edges of channel 0 up to this tick are delivered */
-    vtime_t last_edge;
-    uint64_t edges, coalesced;
     uint8_t port61;             /* the writable bits */
+    struct irq_line irq;
+    bool irq_level;
+    uint64_t owed;              /* edges not delivered yet */
+    vtime_t not_before;         /* the next periodic edge is not delivered before this */
+    uint64_t edges, coalesced;
 };
 
 extern const struct dev_ops vpit_ops;
