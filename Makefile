@@ -4,7 +4,7 @@ SHELL := /bin/bash
 B := build
 
 .PHONY: all
-all: $(B)/trapeze.elf
+all: $(B)/trapeze.elf $(B)/BOOTX64.EFI
 
 # ---- the hypervisor ---------------------------------------------------------------------------------------------
 CC := gcc
@@ -60,9 +60,27 @@ $(B)/trapeze.elf: $(B)/trapeze.debug
 	objcopy --strip-all $< $@
 	grub-file --is-x86-multiboot2 $@
 
+# ---- the UEFI loader: gnu-efi's start code, our own everything else -----------------------------------------------
+EFI_CFLAGS := -std=gnu11 -O2 -ffile-prefix-map=$(CURDIR)=. -ffreestanding -I. -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 \
+  -DGNU_EFI_USE_MS_ABI -fpic -fvisibility=hidden -fshort-wchar -mno-red-zone -mgeneral-regs-only -fno-stack-protector \
+  -fno-asynchronous-unwind-tables -fno-strict-aliasing -fcf-protection=none -ffunction-sections $(WARN) \
+  $(filter -fno-tree-loop-distribute-patterns -fno-builtin,$(HV_CFLAGS))
+EFI_C := $(wildcard boot/uefi/*.c) boot/memory_map.c boot/last_log.c arch/x86_64/cpu/preflight.c hv/lib/fmt.c hv/lib/str.c \
+  hv/part/config.c hv/part/config_check.c hv/part/config_keys.c hv/part/ini.c hv/part/suggest.c
+EFI_O := $(EFI_C:%.c=$(B)/efi/%.o)
+
+$(B)/efi/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(EFI_CFLAGS) -MMD -MP -c $< -o $@
+$(B)/BOOTX64.EFI: $(EFI_O)
+	ld -nostdlib -shared -Bsymbolic -znocombreloc --no-undefined -T /usr/lib/elf_x86_64_efi.lds --build-id=none \
+	  /usr/lib/crt0-efi-x86_64.o $^ /usr/lib/libgnuefi.a -o $(B)/bootx64.so
+	objcopy -j .text -j .sdata -j .data -j .rodata -j .dynamic -j .dynsym -j '.rel*' -j .reloc \
+	  --target efi-app-x86_64 --subsystem=10 $(B)/bootx64.so $@
+
 # ---- unit tests on the host: every C file without assembly, under ASan and UBSan ------------------------------------
 PURE_DIRS := hv/lib hv/dev hv/sched hv/part hv/mem arch/x86_64/emul arch/x86_64/mmu
-PURE_FILES := boot/memory_map.c boot/last_log.c boot/mb2/mb2_convert.c $(wildcard arch/x86_64/cpu/preflight.c)
+PURE_FILES := boot/memory_map.c boot/last_log.c boot/mb2/mb2_convert.c arch/x86_64/cpu/preflight.c boot/uefi/elf_image.c
 PURE_FILES += arch/x86_64/cpu/calibrate.c $(wildcard drivers/acpi*.c)
 PURE_C := $(PURE_FILES) $(filter-out hv/lib/str.c, $(sort $(foreach d,$(PURE_DIRS),$(wildcard $d/*.c))))
 TEST_CFLAGS := -std=gnu11 -O1 -g -I. -I$(B)/gen -fsanitize=address,undefined -fno-sanitize-recover=all $(WARN)
@@ -88,7 +106,7 @@ unit: $(TESTS)
 	  pass=$$((pass+n[0])); fail=$$((fail+n[1])); done; \
 	  echo "$$pass passed, $$fail failed"; [ $$fail = 0 ] && [ $$pass -gt 0 ]
 
-check: $(B)/trapeze.elf unit
+check: all unit
 
 size: $(B)/trapeze.debug
 	size $<
@@ -96,4 +114,4 @@ size: $(B)/trapeze.debug
 clean:
 	rm -rf $(B)
 
--include $(HV_C:%.c=$(B)/hv/%.d) $(HV_ASM:%.asm=$(B)/hv/%.asm.d) $(PURE_C:%.c=$(B)/host/%.d) $(TESTS:$(B)/unit/%=$(B)/host/tests/unit/%.d) $(GEN:.inc=.d)
+-include $(EFI_O:.o=.d) $(HV_C:%.c=$(B)/hv/%.d) $(HV_ASM:%.asm=$(B)/hv/%.asm.d) $(PURE_C:%.c=$(B)/host/%.d) $(TESTS:$(B)/unit/%=$(B)/host/tests/unit/%.d) $(GEN:.inc=.d)

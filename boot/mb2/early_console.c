@@ -26,6 +26,7 @@ void early_say(const char *line)
 NORETURN void early_stop(const char *line)
 {
     early_say(line);
+    cli();
     for (;;)
-        __asm__ volatile("cli; hlt");
+        hlt();
 }

@@ -199,9 +199,13 @@ static void check_amd(struct facts *f)
 
 static void say_remedies(const struct facts *f, const struct row *rows, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        if (rows[i].remedy && (f->word[rows[i].word] & rows[i].mask) != rows[i].mask)
+    bool ept = f->word[W_PROC2] & PROC2_ENABLE_EPT;
+    for (size_t i = 0; i < count; i++) {
+        if (!rows[i].remedy || (rows[i].word == W_EPT_VPID && !ept)) /* no EPT: its parts need no words of their own */
+            continue;
+        if ((f->word[rows[i].word] & rows[i].mask) != rows[i].mask)
             say(f, "Missing: %s: %s", rows[i].name, rows[i].remedy);
+    }
 }
 
 static void refuse(const struct facts *f)
@@ -214,7 +218,7 @@ static void refuse(const struct facts *f)
         say_remedies(f, &vmx_row, 1);
     else
         say_remedies(f, vmx_rows, ARRAY_SIZE(vmx_rows));
-    say(f, "Preflight: REFUSED: %u requirement%s of Trapeze not met.", f->missing, f->missing == 1 ? " is" : "s are");
+    say(f, "Preflight: REFUSED: %u requirement%s not met.", f->missing, f->missing == 1 ? " is" : "s are");
 }
 
 bool preflight_run(const struct preflight_cpu *cpu)
