@@ -69,6 +69,9 @@ struct exec_bus {
                              struct exec_fault *fault);
     enum exec_access (*write)(void *ctx, uint64_t linear, unsigned size, const uint64_t *value,
                               struct exec_fault *fault);
+    /* Would a write fault? Asked before a read that may have side effects and whose value then goes to memory (INS,
+     * MOVS, PUSH m), so that no device's data is lost. May be NULL: nothing is asked. */
+    enum exec_access (*probe)(void *ctx, uint64_t linear, unsigned size, struct exec_fault *fault);
     enum exec_access (*in)(void *ctx, uint16_t port, unsigned size, uint32_t *value, struct exec_fault *fault);
     enum exec_access (*out)(void *ctx, uint16_t port, unsigned size, uint32_t value, struct exec_fault *fault);
 };
