@@ -66,7 +66,7 @@ EFI_CFLAGS := -std=gnu11 -O2 -ffile-prefix-map=$(CURDIR)=. -ffreestanding -I. -i
   -fno-asynchronous-unwind-tables -fno-strict-aliasing -fcf-protection=none -ffunction-sections $(WARN) \
   $(filter -fno-tree-loop-distribute-patterns -fno-builtin,$(HV_CFLAGS))
 EFI_C := $(wildcard boot/uefi/*.c) boot/memory_map.c boot/last_log.c arch/x86_64/cpu/preflight.c hv/lib/fmt.c hv/lib/str.c \
-  hv/part/config.c hv/part/config_check.c hv/part/config_keys.c hv/part/ini.c hv/part/suggest.c
+  hv/part/config.c hv/part/config_check.c hv/part/config_keys.c hv/part/ini.c hv/lib/suggest.c
 EFI_O := $(EFI_C:%.c=$(B)/efi/%.o)
 
 $(B)/efi/%.o: %.c

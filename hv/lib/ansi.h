@@ -14,7 +14,7 @@ enum ansi_event {
     ANSI_OTHER,    /* the byte ends a sequence of another kind: two characters, or a string (title, clipboard, ...) */
 };
 
-enum ansi_state { ANSI_GROUND, ANSI_ESCAPE, ANSI_INTERMEDIATE, ANSI_IN_CSI, ANSI_IN_STRING, ANSI_STRING_ESCAPE };
+enum ansi_state { ANSI_GROUND, ANSI_ESCAPE, ANSI_INTERMEDIATE, ANSI_IN_CSI, ANSI_IN_STRING };
 
 struct ansi {          /* all zero: no sequence begun */
     uint8_t state;     /* enum ansi_state */

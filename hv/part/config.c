@@ -5,7 +5,7 @@
 #include "hv/part/config_check.h"
 #include "hv/part/config_keys.h"
 #include "hv/part/ini.h"
-#include "hv/part/suggest.h"
+#include "hv/lib/suggest.h"
 
 void config_mistake(struct config_parser *p, unsigned line, const struct partition_config *partition,
                     const char *format, ...)

@@ -3,7 +3,7 @@
 #include "hv/lib/fmt.h"
 #include "hv/lib/str.h"
 #include "hv/part/layout.h"
-#include "hv/part/suggest.h"
+#include "hv/lib/suggest.h"
 
 static const struct config_word console_words[] = {
     { "com1", PARTITION_CONSOLE_COM1 }, { "serial", PARTITION_CONSOLE_COM1 }, { "none", PARTITION_CONSOLE_NONE },

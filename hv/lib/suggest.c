@@ -1,4 +1,4 @@
-#include "hv/part/suggest.h"
+#include "hv/lib/suggest.h"
 
 #include "hv/lib/str.h"
 

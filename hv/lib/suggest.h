@@ -1,6 +1,6 @@
 /* "Did you mean ...?": the nearest of some known words. */
-#ifndef HV_PART_SUGGEST_H
-#define HV_PART_SUGGEST_H
+#ifndef HV_LIB_SUGGEST_H
+#define HV_LIB_SUGGEST_H
 
 #include "hv/lib/types.h"
 
