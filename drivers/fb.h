@@ -17,7 +17,7 @@ enum fb_order { FB_BGRX = 1, FB_RGBX = 2 }; /* byte order in memory; the values 
 
 struct fb_cell {
     uint8_t character;
-    uint8_t attribute; /* colour 0-15; FB_REVERSE */
+    uint8_t attribute; /* colour 0-15, reversed or not */
 };
 
 struct fb {

@@ -16,8 +16,6 @@ struct uart {
     bool stuck;         /* the transmitter did not empty in time: uart_put no longer waits */
 };
 
-#define UART_IRQ_OFF false
-#define UART_IRQ_RECEIVE true
 
 /* Look for a UART at `base` and set it to 115200 baud, 8n1, FIFOs on, interrupts off. Returns u->present; on false
  * the other functions do nothing. */
