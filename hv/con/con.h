@@ -27,6 +27,8 @@ _Static_assert(CON_QUEUE_SOURCES == CON_MAX_PARTITIONS + 2, "one source for each
 struct con_terminal {
     /* Take some of the bytes without waiting; returns how many. Called by con_poll only, one call at a time. */
     size_t (*put)(void *ctx, const char *bytes, size_t len);
+    /* Draw some of what was put; true: nothing is left to draw. NULL for a terminal that needs none. */
+    bool (*draw)(void *ctx);
     /* Write all of them now, waiting if need be: after con_panic(), on whatever CPU crashed. */
     void (*put_now)(void *ctx, const char *bytes, size_t len);
     void *ctx;
@@ -46,6 +48,12 @@ struct con_hooks {
 enum con_view { CON_OVERVIEW, CON_ATTACHED, CON_MONITOR };
 enum con_stream { CON_SERIAL, CON_DEBUG, CON_STREAMS }; /* the UART; the debug console port */
 
+/* Bytes between one who types and one who reads; head and tail count all that ever passed. */
+struct con_input {
+    uint32_t head, tail;
+    uint8_t bytes[CON_INPUT_SIZE];
+};
+
 struct con_partition {
     char name[32];                     /* empty: there is no such partition */
     struct con_line line[CON_STREAMS]; /* each stream's unfinished line, for the overview */
@@ -53,10 +61,11 @@ struct con_partition {
     char replay[CON_REPLAY_SIZE];      /* recent raw output */
 };
 
-/* Zero-filled static memory is a valid argument of con_init only. All members are private. */
+/* About 400 KiB: static memory. All members are private. */
 struct con {
     spinlock_t lock;
-    _Atomic bool polling;         /* one CPU at a time is in con_poll; released by the store paired with its exchange */
+    _Atomic bool polling;         /* one CPU at a time is in con_poll; pairs with poll_again: see begin_polling */
+    _Atomic bool poll_again;
     _Atomic bool panicking;
     struct con_hooks hooks;
     unsigned terminals;
@@ -67,10 +76,10 @@ struct con {
     bool escape;                  /* Ctrl-] was typed */
     bool mid_line;                /* the terminal's cursor is not known to be in column 0 */
     bool redraw;                  /* the monitor's line has to be drawn again */
-    uint64_t now;                 /* as of the last con_poll */
-    uint64_t hinted;              /* when the overview last said where keys go */
-    unsigned input_head, input_tail;
-    uint8_t input[CON_INPUT_SIZE];
+    bool hinted;                  /* this overview has said where keys go */
+    uint64_t unseen_lines;        /* of guests, that came while the overview was not shown */
+    struct con_input input;       /* typed, not yet looked at */
+    struct con_input guest_input; /* typed to the attached guest, not yet accepted by it */
     struct con_partition partition[CON_MAX_PARTITIONS];
 };
 
@@ -88,11 +97,14 @@ void con_log_sink(void *con, const char *text, size_t len);
 /* A guest's output, as it comes. */
 void con_guest_write(struct con *c, unsigned partition, enum con_stream stream, const char *bytes, size_t len);
 
-/* The monitor's output; "\n" is enough to end a line. */
+/* True while a terminal's queue is more than half full: a virtual UART that now delays its "transmitter empty" makes
+ * its guest wait, as a slow line would, instead of having lines dropped. */
+bool con_is_congested(struct con *c);
+
+/* The monitor's output; "\n" is enough to end a line. Shown in the monitor's view only. */
 void con_monitor_write(struct con *c, const char *text, size_t len);
 
-/* A byte typed on the serial line or the keyboard. May be called from an interrupt handler's continuation; a full
- * input queue drops the byte. */
+/* A byte typed on the serial line or the keyboard. If nobody reads, what does not fit is dropped. */
 void con_input(struct con *c, uint8_t byte);
 
 void con_show_overview(struct con *c);

@@ -11,7 +11,7 @@ struct con_line {            /* all zero: an empty line */
     struct ansi ansi;
     bool continued;          /* the piece before was shown without its line's end */
     uint8_t cursor, length;
-    uint64_t since;          /* when its first character came; by con.c */
+    uint64_t since;          /* when con_poll first saw it unfinished; 0: not yet */
     char text[CON_LINE_SIZE];
 };
 

@@ -14,11 +14,13 @@ struct con_queue {
     uint8_t bytes[CON_QUEUE_SIZE];
     uint64_t head, tail;                  /* bytes ever put in and taken out, headers included */
     uint32_t queued[CON_QUEUE_SOURCES];   /* bytes in the queue, by source */
-    uint32_t dropped[CON_QUEUE_SOURCES];  /* records refused since this was last told */
+    uint32_t dropped_lines[CON_QUEUE_SOURCES]; /* refused since this was last told */
+    uint32_t dropped_bytes[CON_QUEUE_SOURCES];
+    uint64_t last;                        /* where the newest record begins: the next may be added to it */
     uint16_t taken;                       /* of the record at the tail */
 };
 
-/* Put one record of at most CON_RECORD_MAX bytes in, or count it as dropped. An important source may use all the
+/* Put one record of at most CON_RECORD_MAX bytes in, or count it as refused. An important source may use all the
  * room there is. Returns false if it was dropped. */
 bool con_queue_put(struct con_queue *q, unsigned source, bool important, const char *text, size_t len);
 
@@ -28,6 +30,9 @@ size_t con_queue_peek(const struct con_queue *q, char *out, size_t size);
 /* Remove `count` bytes, at most what con_queue_peek showed. */
 void con_queue_consume(struct con_queue *q, size_t count);
 
-static inline bool con_queue_empty(const struct con_queue *q) { return q->head == q->tail; }
+static inline uint64_t con_queue_used(const struct con_queue *q)
+{
+    return q->head - q->tail;
+}
 
 #endif

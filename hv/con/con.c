@@ -1,0 +1,434 @@
+#include "hv/con/con_emit.h"
+#include "hv/lib/fmt.h"
+#include "hv/lib/str.h"
+
+#define CTRL_BRACKET 0x1D
+
+#define MS UINT64_C(1000000)
+#define PARTIAL_LINE_NS  (300 * MS) /* a prompt is shown after that */
+#define TERMINAL_FULL_NS (1 * MS)   /* a UART's FIFO of 16 bytes at 115200 baud is empty after 1.4 ms */
+#define GUEST_FULL_NS    (5 * MS)
+
+#define PIECE      64   /* bytes copied out of a queue at a time */
+#define PER_POLL   2048 /* bytes given to one terminal in one con_poll, at most */
+#define PANIC_SPIN 1000000u
+
+static bool put_input(struct con_input *in, uint8_t byte)
+{
+    if (in->head - in->tail >= CON_INPUT_SIZE)
+        return false;
+    in->bytes[in->head++ % CON_INPUT_SIZE] = byte;
+    return true;
+}
+
+static bool exists(const struct con *c, unsigned partition)
+{
+    return partition < CON_MAX_PARTITIONS && c->partition[partition].name[0];
+}
+
+void con_init(struct con *c, const struct con_hooks *hooks)
+{
+    memset(c, 0, sizeof *c);
+    c->hooks = *hooks;
+}
+
+bool con_add_terminal(struct con *c, const struct con_terminal *t)
+{
+    spin_lock(&c->lock);
+    bool room = c->terminals < CON_MAX_TERMINALS;
+    if (room)
+        c->terminal[c->terminals++] = *t;
+    spin_unlock(&c->lock);
+    return room;
+}
+
+/* A name that cannot be taken for something else: printable, without brackets. */
+static void copy_name(char *out, size_t size, const char *name)
+{
+    size_t n = 0;
+    for (; *name && n < size - 1; name++) {
+        bool fine = *name > 0x20 && *name < 0x7F && *name != '[' && *name != ']';
+        out[n++] = fine ? *name : '_';
+    }
+    out[n] = '\0';
+}
+
+bool con_set_partition(struct con *c, unsigned index, const char *name)
+{
+    if (index >= CON_MAX_PARTITIONS || !*name)
+        return false;
+    spin_lock(&c->lock);
+    copy_name(c->partition[index].name, sizeof c->partition[index].name, name);
+    spin_unlock(&c->lock);
+    return true;
+}
+
+/* ---- output ---- */
+
+static void show_line(struct con *c, unsigned partition, struct con_line *l, bool continued)
+{
+    while (l->length && l->text[l->length - 1] == ' ')
+        l->length--;
+    if (l->length && c->view == CON_OVERVIEW)
+        con_emit_guest_line(c, partition, l->text, l->length);
+    else if (l->length)
+        c->unseen_lines++;
+    con_line_clear(l, continued);
+}
+
+static void remember(struct con_partition *p, const char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        p->replay[p->replay_head++ % CON_REPLAY_SIZE] = bytes[i];
+}
+
+void con_guest_write(struct con *c, unsigned partition, enum con_stream stream, const char *bytes, size_t len)
+{
+    if (c->panicking || !exists(c, partition))
+        return;
+    spin_lock(&c->lock);
+    struct con_partition *p = &c->partition[partition];
+    remember(p, bytes, len);
+    bool attached = c->view == CON_ATTACHED && c->attached == partition;
+    if (attached)
+        con_emit_raw(c, partition, bytes, len);
+    struct con_line *l = &p->line[stream];
+    for (size_t i = 0; i < len; i++) {
+        if (!con_line_feed(l, (uint8_t)bytes[i]))
+            continue;
+        if (attached)
+            con_line_clear(l, false); /* seen already */
+        else
+            show_line(c, partition, l, bytes[i] != '\n');
+    }
+    spin_unlock(&c->lock);
+}
+
+void con_monitor_write(struct con *c, const char *text, size_t len)
+{
+    if (c->panicking)
+        return;
+    spin_lock(&c->lock);
+    for (size_t at = 0, end; c->view == CON_MONITOR && at < len; at = end + 1) {
+        for (end = at; end < len && text[end] != '\n'; end++)
+            ;
+        con_emit_raw(c, CON_SOURCE_MONITOR, text + at, end - at);
+        if (end < len)
+            con_emit_raw(c, CON_SOURCE_MONITOR, "\r\n", 2);
+    }
+    spin_unlock(&c->lock);
+}
+
+static void write_now(struct con *c, const char *text, size_t len)
+{
+    for (unsigned t = 0; t < c->terminals; t++)
+        c->terminal[t].put_now(c->terminal[t].ctx, text, len);
+}
+
+void con_log_sink(void *con, const char *text, size_t len)
+{
+    struct con *c = con;
+    if (c->panicking) {
+        size_t end = len && text[len - 1] == '\n' ? len - 1 : len;
+        write_now(c, text, end);
+        write_now(c, "\r\n", 2);
+        return;
+    }
+    spin_lock(&c->lock);
+    con_emit_log_line(c, text, len);
+    spin_unlock(&c->lock);
+}
+
+bool con_is_congested(struct con *c)
+{
+    bool congested = false;
+    spin_lock(&c->lock);
+    for (unsigned t = 0; t < c->terminals; t++)
+        congested |= con_queue_used(&c->queue[t]) > CON_QUEUE_SIZE / 2;
+    spin_unlock(&c->lock);
+    return congested;
+}
+
+/* ---- views; the lock is held ---- */
+
+static void leave_view(struct con *c)
+{
+    if (c->view == CON_ATTACHED)
+        con_emit_terminal_reset(c);
+    c->guest_input.tail = c->guest_input.head;
+}
+
+static void enter_overview(struct con *c)
+{
+    leave_view(c);
+    if (c->unseen_lines)
+        con_emit_note(c, "overview: %llu lines of guests came meanwhile; Ctrl-] ? for help",
+                      (unsigned long long)c->unseen_lines);
+    else
+        con_emit_note(c, "overview: Ctrl-] ? for help");
+    c->view = CON_OVERVIEW;
+    c->redraw = false;
+    c->hinted = false;
+    c->unseen_lines = 0;
+}
+
+static void enter_monitor(struct con *c)
+{
+    leave_view(c);
+    con_emit_note(c, "monitor: help lists the commands, Ctrl-] o goes back to the overview");
+    c->view = CON_MONITOR;
+    c->redraw = true;
+}
+
+static void enter_attached(struct con *c, unsigned partition)
+{
+    leave_view(c);
+    con_emit_note(c, "%s: Ctrl-] o goes back to the overview, Ctrl-] m to the monitor", c->partition[partition].name);
+    c->view = CON_ATTACHED;
+    c->attached = partition;
+    c->redraw = false;
+    con_emit_replay(c, partition);
+}
+
+void con_show_overview(struct con *c)
+{
+    spin_lock(&c->lock);
+    enter_overview(c);
+    spin_unlock(&c->lock);
+}
+
+void con_show_monitor(struct con *c)
+{
+    spin_lock(&c->lock);
+    enter_monitor(c);
+    spin_unlock(&c->lock);
+}
+
+bool con_attach(struct con *c, unsigned partition)
+{
+    spin_lock(&c->lock);
+    bool there = exists(c, partition);
+    if (there)
+        enter_attached(c, partition);
+    spin_unlock(&c->lock);
+    return there;
+}
+
+static void show_help(struct con *c)
+{
+    con_emit_note(c, "after Ctrl-]: m monitor, o overview, a digit attaches to a guest, Ctrl-] sends one Ctrl-]");
+    for (unsigned i = 0; i < CON_MAX_PARTITIONS; i++)
+        if (exists(c, i))
+            con_emit_note(c, i < 9 ? "%u  %s" : "%u  %s (by the monitor: console %s)", i + 1, c->partition[i].name,
+                          c->partition[i].name);
+}
+
+/* ---- input ---- */
+
+enum target { TO_NOBODY, TO_MONITOR };
+
+static enum target deliver(struct con *c, uint8_t byte)
+{
+    switch (c->view) {
+    case CON_MONITOR:
+        return TO_MONITOR;
+    case CON_ATTACHED:
+        if (!put_input(&c->guest_input, byte))
+            con_emit_raw(c, CON_SOURCE_MONITOR, "\a", 1);
+        break;
+    case CON_OVERVIEW:
+        if (!c->hinted)
+            con_emit_note(c, "what you type goes nowhere here: Ctrl-] m is the monitor, Ctrl-] 1 the first guest");
+        c->hinted = true;
+        break;
+    }
+    return TO_NOBODY;
+}
+
+static enum target command_key(struct con *c, uint8_t key)
+{
+    unsigned partition = key - '1';
+    if (key == CTRL_BRACKET)
+        return deliver(c, key);
+    if (key == 'm' || key == 'M')
+        enter_monitor(c);
+    else if (key == 'o' || key == 'O')
+        enter_overview(c);
+    else if (key == '?' || key == 'h')
+        show_help(c);
+    else if (key >= '1' && key <= '9' && exists(c, partition))
+        enter_attached(c, partition);
+    else if (key >= '1' && key <= '9')
+        con_emit_note(c, "there is no guest %u; Ctrl-] ? lists them", partition + 1);
+    else
+        con_emit_note(c, "no such key after Ctrl-]; Ctrl-] ? lists them");
+    return TO_NOBODY;
+}
+
+/* Look at the next typed byte; false if there is none. */
+static bool take_input(struct con *c, uint8_t *byte, enum target *target)
+{
+    spin_lock(&c->lock);
+    bool some = c->input.head != c->input.tail;
+    if (some) {
+        *byte = c->input.bytes[c->input.tail++ % CON_INPUT_SIZE];
+        if (c->escape)
+            *target = command_key(c, *byte);
+        else
+            *target = *byte == CTRL_BRACKET ? TO_NOBODY : deliver(c, *byte);
+        c->escape = !c->escape && *byte == CTRL_BRACKET;
+    }
+    spin_unlock(&c->lock);
+    return some;
+}
+
+void con_input(struct con *c, uint8_t byte)
+{
+    if (c->panicking)
+        return;
+    spin_lock(&c->lock);
+    (void)put_input(&c->input, byte); /* nobody has polled for 256 bytes: nothing sensible is lost */
+    spin_unlock(&c->lock);
+}
+
+static void pass_input(struct con *c)
+{
+    uint8_t byte;
+    enum target target;
+    while (take_input(c, &byte, &target))
+        if (target == TO_MONITOR && c->hooks.to_monitor)
+            c->hooks.to_monitor(c->hooks.ctx, byte);
+}
+
+/* Offer the attached guest what was typed to it; returns true if it has not taken all. */
+static bool pass_to_guest(struct con *c)
+{
+    for (;;) {
+        spin_lock(&c->lock);
+        uint32_t at = c->guest_input.tail;
+        bool some = at != c->guest_input.head;
+        uint8_t byte = c->guest_input.bytes[at % CON_INPUT_SIZE];
+        unsigned partition = c->attached;
+        spin_unlock(&c->lock);
+        if (!some)
+            return false;
+        if (c->hooks.to_guest && !c->hooks.to_guest(c->hooks.ctx, partition, byte))
+            return true;
+        spin_lock(&c->lock);
+        if (c->guest_input.tail == at) /* the view may have changed meanwhile */
+            c->guest_input.tail++;
+        spin_unlock(&c->lock);
+    }
+}
+
+/* ---- polling ---- */
+
+/* Show unfinished lines that have waited; returns when the next is due. */
+static uint64_t show_partial_lines(struct con *c, uint64_t now)
+{
+    uint64_t next = CON_NEVER;
+    for (unsigned i = 0; i < CON_MAX_PARTITIONS * CON_STREAMS; i++) {
+        struct con_line *l = &c->partition[i / CON_STREAMS].line[i % CON_STREAMS];
+        if (!l->length || c->view != CON_OVERVIEW)
+            continue;
+        if (!l->since)
+            l->since = MAX(now, 1u);
+        if (now >= l->since + PARTIAL_LINE_NS)
+            show_line(c, i / CON_STREAMS, l, true);
+        else
+            next = MIN(next, l->since + PARTIAL_LINE_NS);
+    }
+    return next;
+}
+
+static bool draw(const struct con_terminal *t)
+{
+    return !t->draw || t->draw(t->ctx);
+}
+
+/* Give a terminal what it takes; returns when to try again. */
+static uint64_t drain(struct con *c, unsigned terminal, uint64_t now)
+{
+    struct con_queue *q = &c->queue[terminal];
+    const struct con_terminal *t = &c->terminal[terminal];
+    for (size_t given = 0; given < PER_POLL;) {
+        char piece[PIECE];
+        spin_lock(&c->lock);
+        con_emit_dropped(c, terminal);
+        size_t n = con_queue_peek(q, piece, sizeof piece);
+        spin_unlock(&c->lock);
+        if (!n)
+            return draw(t) ? CON_NEVER : now;
+        size_t taken = t->put(t->ctx, piece, n);
+        given += taken;
+        spin_lock(&c->lock);
+        con_queue_consume(q, taken);
+        spin_unlock(&c->lock);
+        if (taken < n)
+            return draw(t) ? now + TERMINAL_FULL_NS : now;
+    }
+    (void)draw(t);
+    return now;
+}
+
+static void redraw_monitor(struct con *c)
+{
+    spin_lock(&c->lock);
+    bool redraw = c->redraw;
+    c->redraw = false;
+    spin_unlock(&c->lock);
+    if (redraw && c->hooks.redraw_monitor)
+        c->hooks.redraw_monitor(c->hooks.ctx);
+}
+
+/* One CPU polls at a time. One that comes meanwhile leaves word, so that what it brought is not left lying: either its
+ * second try succeeds, or its word was left before end_polling looks for it. */
+static bool begin_polling(struct con *c)
+{
+    if (!atomic_exchange(&c->polling, true))
+        return true;
+    atomic_store(&c->poll_again, true);
+    return !atomic_exchange(&c->polling, true);
+}
+
+static bool end_polling(struct con *c)
+{
+    atomic_store(&c->polling, false);
+    return !atomic_exchange(&c->poll_again, false);
+}
+
+uint64_t con_poll(struct con *c, uint64_t now)
+{
+    if (c->panicking || !begin_polling(c))
+        return CON_NEVER;
+    pass_input(c);
+    uint64_t next = pass_to_guest(c) ? now + GUEST_FULL_NS : CON_NEVER;
+    redraw_monitor(c);
+    spin_lock(&c->lock);
+    next = MIN(next, show_partial_lines(c, now));
+    spin_unlock(&c->lock);
+    for (unsigned t = 0; t < c->terminals && !c->panicking; t++)
+        next = MIN(next, drain(c, t, now));
+    return end_polling(c) ? next : now;
+}
+
+void con_panic(struct con *c)
+{
+    bool locked = false;
+    for (unsigned spin = 0; spin < PANIC_SPIN && !locked; spin++)
+        locked = spin_try_lock(&c->lock);
+    if (!c->panicking) {
+        c->panicking = true;
+        for (unsigned t = 0; t < c->terminals; t++) {
+            char piece[PIECE];
+            for (size_t n; (n = con_queue_peek(&c->queue[t], piece, sizeof piece)) != 0;) {
+                c->terminal[t].put_now(c->terminal[t].ctx, piece, n);
+                con_queue_consume(&c->queue[t], n);
+            }
+        }
+        if (c->view != CON_OVERVIEW)
+            write_now(c, "\033[0m\r\n", 6);
+    }
+    if (locked)
+        spin_unlock(&c->lock);
+}
