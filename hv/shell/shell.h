@@ -7,20 +7,30 @@
 #include "hv/shell/line_edit.h"
 #include "hv/shell/shell_ops.h"
 
+#define SHELL_MAX_WORDS 4
+#define SHELL_LOG_SIZE  KiB(16)
+
 struct shell {
     struct con *con;
     const struct shell_ops *ops;
     struct line_edit edit;
+    /* Room for the commands' answers, which are too large for a hypervisor stack. */
+    struct shell_partition partitions[SHELL_MAX_PARTITIONS];
+    size_t partition_count;
+    struct shell_cpu cpus[SHELL_MAX_CPUS];
+    struct shell_exit exits[SHELL_MAX_EXITS];
+    uint8_t vga[SHELL_VGA_ROWS * SHELL_VGA_COLUMNS * 2];
+    char log[SHELL_LOG_SIZE];
 };
 
-/* `ops` and `con` are kept by reference. */
+/* `ops` and `con` are kept by reference. One CPU at a time may use it: con_poll sees to that. */
 void shell_init(struct shell *s, struct con *con, const struct shell_ops *ops);
 
 /* The console's hooks: to_monitor and redraw_monitor, with the struct shell as context. */
 void shell_input(void *shell, uint8_t byte);
 void shell_redraw(void *shell);
 
-/* Run one command line, as if it had been typed (for a script or a test). */
+/* Run one command line, as if it had been typed. */
 void shell_run(struct shell *s, const char *line);
 
 #endif

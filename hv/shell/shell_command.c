@@ -1,0 +1,237 @@
+#include "hv/shell/shell_command.h"
+#include "hv/shell/shell_screen.h"
+#include "hv/lib/fmt.h"
+#include "hv/lib/str.h"
+
+#define LOG_DEFAULT_LINES 20
+
+typedef const struct shell_command command_t;
+typedef const struct shell_call call_t;
+
+/* ---- partitions ---- */
+
+static void format_size(char out[16], uint64_t bytes)
+{
+    if (bytes >= MiB(1) && bytes % MiB(1) == 0)
+        fmt_print(out, 16, "%llu MiB", (unsigned long long)(bytes >> 20));
+    else
+        fmt_print(out, 16, "%llu KiB", (unsigned long long)(bytes >> 10));
+}
+
+static void run_list(struct shell *s, command_t *self, call_t *call)
+{
+    (void)self, (void)call;
+    shell_refresh(s);
+    if (!s->partition_count) {
+        shell_line(s, "there are no partitions");
+        return;
+    }
+    shell_line(s, " # %-16s %-20s %5s %10s %7s %9s", "NAME", "STATE", "VCPUS", "MEMORY", "CPU", "EXITS/s");
+    for (size_t i = 0; i < s->partition_count; i++) {
+        const struct shell_partition *p = &s->partitions[i];
+        char memory[16];
+        format_size(memory, p->memory);
+        shell_line(s, "%2zu %-16s %-20s %5u %10s %4u.%u%% %9llu", i + 1, p->name, p->state, p->vcpus, memory,
+                   p->cpu_permille / 10, p->cpu_permille % 10, (unsigned long long)p->exits_per_s);
+    }
+}
+
+static void run_console(struct shell *s, command_t *self, call_t *call)
+{
+    if (!con_attach(s->con, (unsigned)call->partition))
+        shell_line(s, "%s: %s has no console", self->name, s->partitions[call->partition].name);
+}
+
+static void run_overview(struct shell *s, command_t *self, call_t *call)
+{
+    (void)self, (void)call;
+    con_show_overview(s->con);
+}
+
+static void run_control(struct shell *s, command_t *self, call_t *call)
+{
+    const char *why = s->ops->control(s->ops->ctx, call->partition, self->action);
+    const char *name = s->partitions[call->partition].name;
+    if (why)
+        shell_line(s, "%s: %s: %s", self->name, name, why);
+    else
+        shell_line(s, "%s: %s: done", self->name, name);
+}
+
+static void print_line(void *shell, const char *text)
+{
+    shell_line(shell, "%s", text);
+}
+
+static void run_info(struct shell *s, command_t *self, call_t *call)
+{
+    (void)self;
+    s->ops->info(s->ops->ctx, call->partition, &(struct shell_printer){ print_line, s });
+}
+
+static void run_screen(struct shell *s, command_t *self, call_t *call)
+{
+    char text[SHELL_VGA_COLUMNS + 1];
+    char frame[SHELL_VGA_COLUMNS + 1];
+    if (!s->ops->vga_text(s->ops->ctx, call->partition, s->vga)) {
+        shell_line(s, "%s: %s has no text screen", self->name, s->partitions[call->partition].name);
+        return;
+    }
+    memset(frame, '-', SHELL_VGA_COLUMNS);
+    frame[SHELL_VGA_COLUMNS] = '\0';
+    shell_line(s, "+%s+", frame);
+    for (unsigned row = 0; row < SHELL_VGA_ROWS; row++) {
+        shell_screen_row(s->vga, row, text);
+        shell_line(s, "|%s|", text);
+    }
+    shell_line(s, "+%s+", frame);
+}
+
+/* ---- exits ---- */
+
+/* The most expensive kinds first: a selection sort, for the lists are short. */
+static void sort_exits(struct shell_exit *e, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t most = i;
+        for (size_t k = i + 1; k < count; k++)
+            if (e[k].ticks > e[most].ticks || (e[k].ticks == e[most].ticks && e[k].count > e[most].count))
+                most = k;
+        struct shell_exit swap = e[i];
+        e[i] = e[most];
+        e[most] = swap;
+    }
+}
+
+/* part/whole in per mille, without overflow. */
+static unsigned permille(uint64_t part, uint64_t whole)
+{
+    while (whole > UINT64_MAX / 1000) {
+        whole >>= 1;
+        part >>= 1;
+    }
+    return whole ? (unsigned)(part * 1000 / whole) : 0;
+}
+
+static void run_exits(struct shell *s, command_t *self, call_t *call)
+{
+    (void)self;
+    size_t count = s->ops->exits(s->ops->ctx, call->partition, s->exits, SHELL_MAX_EXITS);
+    count = MIN(count, (size_t)SHELL_MAX_EXITS);
+    uint64_t all = 0, ticks = 0;
+    for (size_t i = 0; i < count; i++) {
+        all += s->exits[i].count;
+        ticks += s->exits[i].ticks;
+    }
+    sort_exits(s->exits, count);
+    shell_line(s, "%-24s %12s %11s %7s", "EXIT", "COUNT", "TICKS/EXIT", "TIME");
+    for (size_t i = 0; i < count; i++) {
+        const struct shell_exit *e = &s->exits[i];
+        unsigned share = permille(e->ticks, ticks);
+        if (e->count)
+            shell_line(s, "%-24s %12llu %11llu %4u.%u%%  %s", e->kind, (unsigned long long)e->count,
+                       (unsigned long long)(e->ticks / e->count), share / 10, share % 10,
+                       e->explanation ? e->explanation : "");
+    }
+    shell_line(s, "%-24s %12llu %11llu", "all", (unsigned long long)all,
+               (unsigned long long)(all ? ticks / all : 0));
+}
+
+/* ---- the machine ---- */
+
+static void run_cpus(struct shell *s, command_t *self, call_t *call)
+{
+    (void)self, (void)call;
+    size_t count = MIN(s->ops->cpus(s->ops->ctx, s->cpus, SHELL_MAX_CPUS), (size_t)SHELL_MAX_CPUS);
+    shell_line(s, "%3s %7s %-8s %7s %6s  %s", "CPU", "APIC ID", "STATE", "BUSY", "VCPUS", "RUNNING");
+    for (size_t i = 0; i < count; i++) {
+        const struct shell_cpu *c = &s->cpus[i];
+        shell_line(s, "%3zu %7u %-8s %4u.%u%% %6u  %s", i, c->apic_id, c->online ? "online" : "offline",
+                   c->busy_permille / 10, c->busy_permille % 10, c->vcpus, c->running);
+    }
+}
+
+/* Where the last `lines` lines of text begin. */
+static size_t last_lines(const char *text, size_t len, uint64_t lines)
+{
+    size_t at = len;
+    while (at && lines) {
+        at--;
+        while (at && text[at - 1] != '\n')
+            at--;
+        lines--;
+    }
+    return at;
+}
+
+/* The oldest line is cut where the text fills its buffer. */
+static size_t first_whole_line(const char *text, size_t len)
+{
+    size_t at = 0;
+    while (at < len && text[at] != '\n')
+        at++;
+    return MIN(at + 1, len);
+}
+
+static void run_log(struct shell *s, command_t *self, call_t *call)
+{
+    (void)self;
+    size_t len = s->ops->log_tail(s->log, sizeof s->log, sizeof s->log);
+    size_t at = last_lines(s->log, len, call->number ? call->number : LOG_DEFAULT_LINES);
+    if (at == 0 && len == sizeof s->log)
+        at = first_whole_line(s->log, len);
+    while (at < len) {
+        size_t end = at;
+        while (end < len && s->log[end] != '\n')
+            end++;
+        shell_line(s, "%.*s", (int)(end - at), s->log + at);
+        at = end + 1;
+    }
+}
+
+static void run_machine(struct shell *s, command_t *self, call_t *call)
+{
+    (void)call;
+    s->ops->machine(s->ops->ctx, self->name[0] == 'p' ? SHELL_POWEROFF : SHELL_REBOOT);
+    shell_line(s, "%s: this machine offers no way that works", self->name);
+}
+
+static void run_version(struct shell *s, command_t *self, call_t *call)
+{
+    (void)self, (void)call;
+    shell_line(s, "%s", s->ops->version);
+}
+
+static void run_help(struct shell *s, command_t *self, call_t *call)
+{
+    (void)self, (void)call;
+    for (size_t i = 0; i < shell_command_count; i++) {
+        char synopsis[32];
+        fmt_print(synopsis, sizeof synopsis, "%s %s", shell_commands[i].name, shell_commands[i].usage);
+        shell_line(s, "  %-14s %s", synopsis, shell_commands[i].help);
+    }
+    shell_line(s, "NAME is a partition's name or its number in the list. Tab completes. Ctrl-] ? shows the console's keys.");
+}
+
+#define NAME "NAME", .argument = SHELL_PARTITION
+
+const struct shell_command shell_commands[] = {
+    { "help", "", "List the commands.", .run = run_help },
+    { "list", "", "Show the partitions: state, vCPUs, memory, share of CPU time, exits per second.", .run = run_list },
+    { "console", .usage = NAME, .help = "Attach to a guest's serial console; Ctrl-] m comes back.", .run = run_console },
+    { "overview", "", "Show all guests' output, line by line.", .run = run_overview },
+    { "pause", .usage = NAME, .help = "Stop a guest's CPUs and its clock.", .action = SHELL_PAUSE, .run = run_control },
+    { "resume", .usage = NAME, .help = "Let a paused guest go on.", .action = SHELL_RESUME, .run = run_control },
+    { "stop", .usage = NAME, .help = "End a guest, as if its power was cut.", .action = SHELL_STOP, .run = run_control },
+    { "start", .usage = NAME, .help = "Boot a stopped guest.", .action = SHELL_START, .run = run_control },
+    { "restart", .usage = NAME, .help = "Stop and start a guest.", .action = SHELL_RESTART, .run = run_control },
+    { "info", .usage = NAME, .help = "Show a guest's registers, memory map and devices.", .run = run_info },
+    { "screen", .usage = NAME, .help = "Show a guest's VGA text screen.", .run = run_screen },
+    { "exits", .usage = NAME, .help = "Count a guest's exits by kind, with their mean cost in ticks.", .run = run_exits },
+    { "log", "[LINES]", "Show the hypervisor's last messages (20 lines).", SHELL_OPTIONAL_NUMBER, .run = run_log },
+    { "cpus", "", "Show the machine's CPUs and what they run.", .run = run_cpus },
+    { "version", "", "Show which Trapeze this is.", .run = run_version },
+    { "poweroff", "", "Switch the machine off, with all guests.", .run = run_machine },
+    { "reboot", "", "Restart the machine, with all guests.", .run = run_machine },
+};
+const size_t shell_command_count = ARRAY_SIZE(shell_commands);

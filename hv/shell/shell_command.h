@@ -1,0 +1,40 @@
+/* The table of commands, and what its functions share. Inside of hv/shell only. */
+#ifndef HV_SHELL_SHELL_COMMAND_H
+#define HV_SHELL_SHELL_COMMAND_H
+
+#include "hv/shell/shell.h"
+
+/* What a command takes after its name. */
+enum shell_argument {
+    SHELL_NO_ARGUMENT,
+    SHELL_PARTITION,       /* a partition's name or number; looked up before the command runs */
+    SHELL_OPTIONAL_NUMBER,
+};
+
+struct shell_call {
+    size_t partition;      /* index, with SHELL_PARTITION */
+    uint64_t number;       /* with SHELL_OPTIONAL_NUMBER; 0: none was given */
+};
+
+struct shell_command {
+    const char *name;
+    const char *usage;     /* the arguments, for help */
+    const char *help;      /* one sentence */
+    enum shell_argument argument;
+    enum shell_action action; /* for shell_command_control */
+    void (*run)(struct shell *s, const struct shell_command *self, const struct shell_call *call);
+};
+
+extern const struct shell_command shell_commands[];
+extern const size_t shell_command_count;
+
+/* One line of output; control characters in it are replaced. */
+void shell_line(struct shell *s, const char *format, ...) PRINTF(2, 3);
+
+/* Ask for the partitions anew: fills s->partitions. */
+void shell_refresh(struct shell *s);
+
+/* A line_edit_hooks.complete: commands, then partitions' names. */
+bool shell_complete(void *shell, const char *text, size_t cursor, char *more, size_t size);
+
+#endif

@@ -1,0 +1,355 @@
+#include <stdlib.h>
+#include <string.h>
+#include "hv/shell/shell.h"
+#include "tests/unit/test.h"
+
+static struct con con;
+static struct shell shell;
+static char screen[1 << 17];
+static size_t screen_len;
+static int asked_action, asked_machine;
+static size_t asked_partition;
+static const char *refusal;
+static const char *log_text;
+static size_t partitions_there;
+
+static size_t put(void *ctx, const char *bytes, size_t len)
+{
+    (void)ctx;
+    if (len > sizeof screen - 1 - screen_len)
+        abort();
+    memcpy(screen + screen_len, bytes, len);
+    screen_len += len;
+    screen[screen_len] = '\0';
+    return len;
+}
+
+static void put_now(void *ctx, const char *bytes, size_t len) { (void)put(ctx, bytes, len); }
+
+static size_t partitions(void *ctx, struct shell_partition *out, size_t max)
+{
+    static const struct shell_partition all[] = {
+        { "linux", "running", 2, MiB(256), 1234, 5678 },
+        { "lintel", "paused", 1, MiB(16) + KiB(4), 0, 0 },
+        { "memtest", "stopped: triple fault", 1, MiB(64), 1000, UINT64_MAX },
+    };
+    (void)ctx;
+    for (size_t i = 0; i < partitions_there && i < max; i++)
+        out[i] = all[i];
+    return partitions_there;
+}
+
+static const char *control(void *ctx, size_t partition, enum shell_action action)
+{
+    (void)ctx;
+    asked_partition = partition;
+    asked_action = (int)action;
+    return refusal;
+}
+
+static void info(void *ctx, size_t partition, const struct shell_printer *out)
+{
+    (void)ctx, (void)partition;
+    out->line(out->ctx, "rip ffffffff81000000");
+    out->line(out->ctx, "a name from the guest: \033[2J");
+}
+
+static bool vga_text(void *ctx, size_t partition, uint8_t cells[SHELL_VGA_ROWS * SHELL_VGA_COLUMNS * 2])
+{
+    (void)ctx;
+    if (partition != 2)
+        return false;
+    for (unsigned i = 0; i < SHELL_VGA_ROWS * SHELL_VGA_COLUMNS; i++) {
+        cells[i * 2] = i < 256 ? (uint8_t)i : 'x';
+        cells[i * 2 + 1] = 7;
+    }
+    return true;
+}
+
+static size_t exits(void *ctx, size_t partition, struct shell_exit *out, size_t max)
+{
+    (void)ctx, (void)partition, (void)max;
+    out[0] = (struct shell_exit){ "CPUID", NULL, 10, 1000 };
+    out[1] = (struct shell_exit){ "HLT", "The guest has nothing to do.", 3, UINT64_MAX / 2 };
+    out[2] = (struct shell_exit){ "never", NULL, 0, 0 };
+    return 3;
+}
+
+static size_t cpus(void *ctx, struct shell_cpu *out, size_t max)
+{
+    (void)ctx, (void)max;
+    out[0] = (struct shell_cpu){ 0, true, 999, 3, "linux/0" };
+    out[1] = (struct shell_cpu){ 4, false, 0, 0, "" };
+    return 2;
+}
+
+static size_t log_tail(char *buf, size_t size, uint64_t back)
+{
+    size_t len = strlen(log_text);
+    size_t n = len < back ? len : (size_t)back;
+    if (n > size)
+        n = size;
+    memcpy(buf, log_text + len - n, n);
+    return n;
+}
+
+static void machine(void *ctx, enum shell_machine what)
+{
+    (void)ctx;
+    asked_machine = (int)what;
+}
+
+static const struct shell_ops ops = {
+    .version = "Trapeze 0.1", .partitions = partitions, .control = control, .info = info, .vga_text = vga_text,
+    .exits = exits, .cpus = cpus, .log_tail = log_tail, .machine = machine,
+};
+
+static void settle(void)
+{
+    for (int i = 0; i < 100; i++)
+        (void)con_poll(&con, 1);
+}
+
+static void type(const char *keys)
+{
+    while (*keys)
+        con_input(&con, (uint8_t)*keys++);
+    settle();
+}
+
+static void fresh(void)
+{
+    partitions_there = 3;
+    refusal = NULL;
+    log_text = "first\nsecond\nthird\n";
+    asked_action = asked_machine = -1;
+    asked_partition = 99;
+    con_init(&con, &(struct con_hooks){ .to_monitor = shell_input, .redraw_monitor = shell_redraw, .ctx = &shell });
+    shell_init(&shell, &con, &ops);
+    if (!con_add_terminal(&con, &(struct con_terminal){ .put = put, .put_now = put_now }) ||
+        !con_set_partition(&con, 0, "linux"))
+        abort();
+    type("\x1Dm");
+    screen_len = 0;
+    screen[0] = '\0';
+}
+
+static bool contains(const char *text)
+{
+    settle();
+    if (strstr(screen, text))
+        return true;
+    printf("  the terminal shows:\n%s\n", screen);
+    return false;
+}
+
+TEST(list_shows_each_partition_with_its_figures)
+{
+    fresh();
+    type("list\r");
+    CHECK(contains(" 1 linux            running                  2    256 MiB  123.4%      5678\r\n"));
+    CHECK(contains(" 2 lintel           paused                   1  16388 KiB    0.0%         0\r\n"));
+    CHECK(contains("trapeze> "));
+}
+
+TEST(list_without_partitions_says_so)
+{
+    fresh();
+    partitions_there = 0;
+    type("list\r");
+    CHECK(contains("there are no partitions"));
+}
+
+TEST(a_partition_is_controlled_by_name_and_by_number)
+{
+    fresh();
+    type("pause memtest\r");
+    CHECK_EQ(asked_partition, 2);
+    CHECK_EQ(asked_action, SHELL_PAUSE);
+    CHECK(contains("pause: memtest: done"));
+    type("restart 1\r");
+    CHECK_EQ(asked_partition, 0);
+    CHECK_EQ(asked_action, SHELL_RESTART);
+}
+
+TEST(each_control_command_asks_for_its_action)
+{
+    fresh();
+    type("pause 1\r");
+    CHECK_EQ(asked_action, SHELL_PAUSE);
+    type("resume 1\r");
+    CHECK_EQ(asked_action, SHELL_RESUME);
+    type("stop 1\r");
+    CHECK_EQ(asked_action, SHELL_STOP);
+    type("start 1\r");
+    CHECK_EQ(asked_action, SHELL_START);
+}
+
+TEST(a_refusal_gives_its_reason)
+{
+    fresh();
+    refusal = "it is not paused";
+    type("resume linux\r");
+    CHECK(contains("resume: linux: it is not paused"));
+}
+
+TEST(an_unknown_partition_is_named_with_the_nearest)
+{
+    fresh();
+    type("stop lnux\r");
+    CHECK(contains("there is no partition \"lnux\""));
+    CHECK(contains("did you mean linux?"));
+    CHECK_EQ(asked_action, -1);
+    type("stop 4\r");
+    CHECK(contains("there is no partition \"4\""));
+    type("stop 0\r");
+    CHECK_EQ(asked_action, -1);
+}
+
+TEST(an_unknown_command_is_named_with_the_nearest)
+{
+    fresh();
+    type("lst\r");
+    CHECK(contains("there is no command \"lst\": did you mean list?"));
+    type("zzzzzzzz\r");
+    CHECK(contains("there is no command \"zzzzzzzz\"; help lists them"));
+}
+
+TEST(missing_and_extra_words_show_the_usage)
+{
+    fresh();
+    type("pause\r");
+    CHECK(contains("usage: pause NAME\r\n"));
+    type("list all\r");
+    CHECK(contains("usage: list\r\n"));
+    type("pause a b c d e f\r");
+    CHECK_EQ(asked_action, -1);
+}
+
+TEST(help_names_every_command)
+{
+    fresh();
+    type("help\r");
+    CHECK(contains("  list           Show the partitions"));
+    CHECK(contains("  log [LINES]    "));
+    CHECK(contains("  reboot "));
+}
+
+TEST(console_attaches_and_prints_no_prompt_there)
+{
+    fresh();
+    type("console linux\r");
+    CHECK_EQ(con.view, CON_ATTACHED);
+    CHECK(contains("--- linux: "));
+    CHECK(!strstr(strstr(screen, "--- linux"), "trapeze>"));
+}
+
+TEST(a_partition_without_a_console_says_so)
+{
+    fresh();
+    type("console memtest\r");
+    CHECK(contains("console: memtest has no console"));
+}
+
+TEST(info_s_lines_are_printed_without_control_characters)
+{
+    fresh();
+    type("info linux\r");
+    CHECK(contains("rip ffffffff81000000\r\n"));
+    CHECK(contains("a name from the guest: ?[2J\r\n"));
+}
+
+TEST(screen_shows_the_text_page_in_a_frame_as_printable_text)
+{
+    fresh();
+    type("screen memtest\r");
+    CHECK(contains("| oo****.o.o..nn*><|!PS-|^v><L-^v !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNO|\r\n"));
+    CHECK(contains("+----------"));
+    for (size_t i = 0; i < screen_len; i++)
+        CHECK(screen[i] == '\r' || screen[i] == '\n' || screen[i] == '\033' || (screen[i] >= 0x20 && screen[i] < 0x7F));
+    type("screen linux\r");
+    CHECK(contains("screen: linux has no text screen"));
+}
+
+TEST(exits_are_sorted_by_cost_and_leave_out_what_never_happened)
+{
+    fresh();
+    type("exits linux\r");
+    CHECK(contains("HLT"));
+    CHECK(strstr(screen, "HLT") < strstr(screen, "CPUID"));
+    CHECK(!strstr(screen, "never"));
+    CHECK(contains("CPUID                              10         100    0.0%"));
+    CHECK(contains(" 99.9%  The guest has nothing to do."));
+}
+
+TEST(log_shows_the_last_lines)
+{
+    fresh();
+    type("log 2\r");
+    CHECK(contains("second\r\nthird\r\n"));
+    CHECK(!strstr(screen, "first"));
+    type("log\r");
+    CHECK(contains("first\r\n"));
+    type("log many\r");
+    CHECK(contains("log: \"many\" is not a number"));
+}
+
+TEST(a_log_larger_than_the_buffer_begins_with_a_whole_line)
+{
+    static char large[40000];
+    fresh();
+    for (size_t i = 0; i < sizeof large - 1; i++)
+        large[i] = i % 50 == 49 ? '\n' : (char)('a' + i % 50 % 26);
+    log_text = large;
+    type("log 100000\r");
+    CHECK(contains("\r\nabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvw\r\n"));
+    CHECK(!strncmp(strstr(screen, "log 100000") + 12, "abcdefgh", 8));
+}
+
+TEST(cpus_version_poweroff_and_reboot_answer)
+{
+    fresh();
+    type("cpus\rversion\rpoweroff\r");
+    CHECK(contains("  0       0 online     99.9%      3  linux/0"));
+    CHECK(contains("  1       4 offline"));
+    CHECK(contains("Trapeze 0.1\r\n"));
+    CHECK_EQ(asked_machine, SHELL_POWEROFF);
+    type("reboot\r");
+    CHECK_EQ(asked_machine, SHELL_REBOOT);
+}
+
+TEST(tab_completes_commands_and_partitions)
+{
+    fresh();
+    type("rest\tme\t\r");
+    CHECK_EQ(asked_action, SHELL_RESTART);
+    CHECK_EQ(asked_partition, 2);
+}
+
+TEST(tab_completes_the_common_part_and_then_lists_the_choices)
+{
+    fresh();
+    type("stop l\t");
+    CHECK(contains("stop lin"));
+    type("\t");
+    CHECK(contains("  linux\r\n  lintel\r\n"));
+    CHECK(contains("trapeze> stop lin"));
+}
+
+TEST(the_overview_can_be_asked_for)
+{
+    fresh();
+    type("overview\r");
+    CHECK_EQ(con.view, CON_OVERVIEW);
+}
+
+TEST(every_command_has_a_help_sentence_and_a_name_of_its_own)
+{
+    fresh();
+    type("help\r");
+    settle();
+    size_t sentences = 0;
+    for (const char *at = screen; (at = strstr(at, ".\r\n")) != NULL; at++)
+        sentences++;
+    CHECK(sentences >= 17);
+}
