@@ -119,24 +119,20 @@ void *gmem_translate(struct gmem *g, gpa_t gpa, uint64_t size)
     return at && !e->read_only ? at : NULL;
 }
 
-static bool walk_read32(void *ctx, gpa_t at, uint32_t *value)
+static bool walk_window(void *ctx, gpa_t at, struct guest_window *window)
 {
-    return gmem_read_u32(ctx, at, value) == GMEM_OK;
+    const struct gmem_extent *e = gmem_find(ctx, at.raw);
+    if (!e)
+        return false;
+    *window = (struct guest_window){ e->gpa, e->size, e->host };
+    return true;
 }
 
-static bool walk_read64(void *ctx, gpa_t at, uint64_t *value)
+static bool walk_cmpxchg(void *ctx, gpa_t at, unsigned width, uint64_t expected, uint64_t desired, bool *swapped)
 {
-    return gmem_read_u64(ctx, at, value) == GMEM_OK;
-}
-
-static bool walk_cmpxchg32(void *ctx, gpa_t at, uint32_t expected, uint32_t desired, bool *swapped)
-{
-    return gmem_cmpxchg32(ctx, at, expected, desired, swapped) == GMEM_OK;
-}
-
-static bool walk_cmpxchg64(void *ctx, gpa_t at, uint64_t expected, uint64_t desired, bool *swapped)
-{
+    if (width == sizeof(uint32_t))
+        return gmem_cmpxchg32(ctx, at, (uint32_t)expected, (uint32_t)desired, swapped) == GMEM_OK;
     return gmem_cmpxchg64(ctx, at, expected, desired, swapped) == GMEM_OK;
 }
 
-const struct guest_walk_mem gmem_walk = { walk_read32, walk_read64, walk_cmpxchg32, walk_cmpxchg64 };
+const struct guest_walk_mem gmem_walk = { walk_window, walk_cmpxchg };

@@ -44,13 +44,19 @@ struct guest_paging {
     uint64_t pdpte[4];
 };
 
-/* The guest's memory: each returns false if [at, at+width) is not guest RAM. `at` is aligned to the width.
- * cmpxchg: *swapped says if the entry was still `expected`. It may refuse (false) read-only memory. */
+/* Contiguous guest RAM as the hypervisor sees it; all three 4 KiB aligned. */
+struct guest_window {
+    uint64_t gpa, size;
+    const uint8_t *host;
+};
+
+/* The guest's memory. Most of a guest's tables lie in few windows, so a walk asks for one and reads entries in it. */
 struct guest_walk_mem {
-    bool (*read32)(void *ctx, gpa_t at, uint32_t *value);
-    bool (*read64)(void *ctx, gpa_t at, uint64_t *value);
-    bool (*cmpxchg32)(void *ctx, gpa_t at, uint32_t expected, uint32_t desired, bool *swapped);
-    bool (*cmpxchg64)(void *ctx, gpa_t at, uint64_t expected, uint64_t desired, bool *swapped);
+    /* The window around `at`; false if that is not RAM. It is used during one walk only. */
+    bool (*window)(void *ctx, gpa_t at, struct guest_window *window);
+    /* Compare and exchange `width` (4 or 8) bytes, aligned; *swapped says if the entry was still `expected`. False if
+     * that is not RAM or must not be written. */
+    bool (*cmpxchg)(void *ctx, gpa_t at, unsigned width, uint64_t expected, uint64_t desired, bool *swapped);
 };
 
 struct guest_translation {
@@ -60,7 +66,8 @@ struct guest_translation {
 };
 
 /* Translate one address. An access that crosses a page is two calls. Accessed and dirty bits are set as hardware
- * would, by compare-and-exchange at the entry's width; if an entry changed meanwhile the walk starts again. */
+ * would, by compare-and-exchange at the entry's width; if an entry changed meanwhile the walk starts again. Tables in
+ * read-only memory are walked, and their bits left alone. */
 enum guest_walk_result guest_walk(const struct guest_paging *paging, const struct guest_walk_mem *mem, void *ctx,
                                   gva_t address, unsigned access, struct guest_translation *out) MUST_CHECK;
 

@@ -1,0 +1,312 @@
+/* The descent, twice from one source: without a record for the common case that all accessed and dirty bits are set,
+ * and with one for setting them. Permissions are checked once, at the end, on the AND of all levels. */
+#include "arch/x86_64/mmu/guest_walk.h"
+
+enum { CR0_WP = 1u << 16 };
+#define CR0_PG (UINT64_C(1) << 31)
+enum { CR4_PSE = 1u << 4, CR4_PAE = 1u << 5, CR4_LA57 = 1u << 12, CR4_SMEP = 1u << 20, CR4_SMAP = 1u << 21, CR4_PKE = 1u << 22 };
+enum { EFER_LMA = 1u << 10, EFER_NXE = 1u << 11 };
+enum { RFLAGS_AC = 1u << 18 };
+
+enum entry_bit {
+    ENTRY_P  = 1u << 0,
+    ENTRY_W  = 1u << 1,
+    ENTRY_U  = 1u << 2,
+    ENTRY_A  = 1u << 5,
+    ENTRY_D  = 1u << 6,
+    ENTRY_PS = 1u << 7,
+};
+#define ENTRY_NX      (UINT64_C(1) << 63)
+#define ENTRY_ADDRESS UINT64_C(0x000ffffffffff000)
+#define BITS(high, low) ((UINT64_MAX >> (63 - (high))) & (UINT64_MAX << (low)))
+
+#define MAX_LEVELS 5
+/* Another vCPU that keeps changing its entries must not keep this CPU here. */
+#define MAX_RESTARTS 32
+
+enum step { STEP_OK = 0, STEP_NOT_PRESENT, STEP_RESERVED, STEP_NO_MEMORY };
+
+struct trail {
+    unsigned count, width;
+    struct { uint64_t at, value; } entries[MAX_LEVELS];
+};
+
+struct walk {
+    const struct guest_paging *paging;
+    const struct guest_walk_mem *mem;
+    void *ctx;
+    uint64_t address;
+    struct guest_window window;
+};
+
+/* Where a descent ended. rights: AND of all entries, with NX inverted, so that 1 allows in every bit. */
+struct leaf {
+    uint64_t at, value, rights, frame;
+    unsigned shift;
+};
+
+static inline const void *entry_at(struct walk *w, uint64_t at)
+{
+    if (UNLIKELY(at - w->window.gpa >= w->window.size) && !w->mem->window(w->ctx, GPA(at), &w->window))
+        return NULL;
+    return w->window.host + (at - w->window.gpa);
+}
+
+static inline void note(struct trail *trail, uint64_t at, uint64_t value)
+{
+    if (trail) {
+        trail->entries[trail->count].at = at;
+        trail->entries[trail->count++].value = value;
+    }
+}
+
+/* A large page: which levels may have one, and which address bits must then be 0. */
+static bool large_is_valid(const struct guest_paging *p, uint64_t value, unsigned shift)
+{
+    bool allowed = shift == 21 || (shift == 30 && p->huge_pages);
+    return allowed && !(value & BITS(shift - 1, 13));
+}
+
+/* 64-bit entries from `table`, whose entries cover 1 << shift bytes, on down. */
+static inline __attribute__((always_inline)) enum step
+descend64(struct walk *w, uint64_t table, unsigned shift, uint64_t reserved, struct leaf *leaf, struct trail *trail)
+{
+    uint64_t rights = UINT64_MAX, value, at;
+    for (;; shift -= 9) {
+        at = table + (w->address >> (shift - 3) & 0xff8);
+        const uint64_t *entry = entry_at(w, at);
+        leaf->at = at;
+        if (UNLIKELY(!entry))
+            return STEP_NO_MEMORY;
+        value = __atomic_load_n(entry, __ATOMIC_RELAXED);
+        if (UNLIKELY((value & (reserved | ENTRY_P)) != ENTRY_P))
+            return value & ENTRY_P ? STEP_RESERVED : STEP_NOT_PRESENT;
+        note(trail, at, value);
+        rights &= value ^ ENTRY_NX;
+        if (shift == PAGE_SHIFT)
+            break;
+        if (value & ENTRY_PS) {
+            if (!large_is_valid(w->paging, value, shift))
+                return STEP_RESERVED;
+            break;
+        }
+        table = value & ENTRY_ADDRESS;
+    }
+    leaf->value = value;
+    leaf->rights = rights;
+    leaf->shift = shift;
+    leaf->frame = value & ENTRY_ADDRESS;
+    return STEP_OK;
+}
+
+static uint64_t reserved64(const struct guest_paging *p)
+{
+    uint64_t reserved = BITS(51, 0) & (UINT64_MAX << p->physical_bits);
+    return p->efer & EFER_NXE ? reserved : reserved | ENTRY_NX;
+}
+
+/* The entry of the page-directory-pointer table: a register on VT-x, memory on AMD-V. */
+static enum step pae_directory(struct walk *w, uint64_t *directory)
+{
+    const struct guest_paging *p = w->paging;
+    uint64_t reserved = BITS(63, 52) | BITS(8, 5) | BITS(2, 1) | (BITS(51, 0) & (UINT64_MAX << p->physical_bits));
+    unsigned i = (unsigned)(w->address >> 30) & 3;
+    uint64_t value = p->pdpte[i];
+    if (!p->pdptes_loaded) {
+        const uint64_t *entry = entry_at(w, (p->cr3 & BITS(31, 5)) + i * sizeof(*entry));
+        if (!entry)
+            return STEP_NO_MEMORY;
+        value = __atomic_load_n(entry, __ATOMIC_RELAXED);
+    }
+    *directory = value & ENTRY_ADDRESS;
+    if (!(value & ENTRY_P))
+        return STEP_NOT_PRESENT;
+    return value & reserved ? STEP_RESERVED : STEP_OK;
+}
+
+static enum step descend_pae(struct walk *w, struct leaf *leaf, struct trail *trail)
+{
+    uint64_t directory;
+    leaf->at = w->paging->cr3 & BITS(31, 5);
+    enum step step = pae_directory(w, &directory);
+    if (step != STEP_OK)
+        return step;
+    return descend64(w, directory, 21, reserved64(w->paging) | BITS(62, 52), leaf, trail);
+}
+
+/* A 4 MiB page has physical address bits 39:32 in bits 20:13, as far as MAXPHYADDR goes ("PSE-36"). */
+static enum step leaf_4m(const struct guest_paging *p, uint64_t value, struct leaf *leaf)
+{
+    unsigned physical = MIN(p->physical_bits, 40u);
+    uint64_t reserved = BITS(21, 13) & (UINT64_MAX << (physical - 19));
+    leaf->shift = 22;
+    leaf->frame = (value & BITS(31, 22)) | (value & BITS(20, 13)) << 19;
+    return value & reserved ? STEP_RESERVED : STEP_OK;
+}
+
+static enum step descend32(struct walk *w, struct leaf *leaf, struct trail *trail)
+{
+    uint64_t table = w->paging->cr3 & BITS(31, 12);
+    leaf->rights = UINT64_MAX;
+    for (unsigned shift = 22;; shift -= 10) {
+        leaf->at = table + (w->address >> shift & 0x3ff) * sizeof(uint32_t);
+        const uint32_t *entry = entry_at(w, leaf->at);
+        if (!entry)
+            return STEP_NO_MEMORY;
+        leaf->value = __atomic_load_n(entry, __ATOMIC_RELAXED);
+        if (!(leaf->value & ENTRY_P))
+            return STEP_NOT_PRESENT;
+        note(trail, leaf->at, leaf->value);
+        leaf->rights &= leaf->value | ENTRY_NX; /* no such bit here: all may be executed */
+        leaf->shift = shift;
+        table = leaf->frame = leaf->value & BITS(31, 12);
+        if (shift == PAGE_SHIFT)
+            return STEP_OK;
+        if ((leaf->value & ENTRY_PS) && (w->paging->cr4 & CR4_PSE))
+            return leaf_4m(w->paging, leaf->value, leaf);
+    }
+}
+
+static inline __attribute__((always_inline)) enum step descend(struct walk *w, struct leaf *leaf, struct trail *trail)
+{
+    const struct guest_paging *p = w->paging;
+    if (LIKELY(p->efer & EFER_LMA))
+        return descend64(w, p->cr3 & ENTRY_ADDRESS, p->cr4 & CR4_LA57 ? 48 : 39, reserved64(p), leaf, trail);
+    return p->cr4 & CR4_PAE ? descend_pae(w, leaf, trail) : descend32(w, leaf, trail);
+}
+
+static inline bool is_user(const struct guest_paging *p, unsigned access)
+{
+    return p->cpl == 3 && !(access & GUEST_IMPLICIT);
+}
+
+/* The bits of the error code that tell the access, whatever is wrong with it. */
+static uint32_t access_bits(const struct guest_paging *p, unsigned access)
+{
+    uint32_t bits = 0;
+    if (access & GUEST_WRITE)
+        bits |= GUEST_FAULT_W;
+    if (is_user(p, access))
+        bits |= GUEST_FAULT_U;
+    bool reports_fetch = (p->cr4 & CR4_SMEP) || ((p->cr4 & CR4_PAE) && (p->efer & EFER_NXE));
+    if ((access & GUEST_FETCH) && reports_fetch)
+        bits |= GUEST_FAULT_I;
+    return bits;
+}
+
+/* SDM vol 3, "Determination of Access Rights". */
+static inline bool rights_allow(const struct guest_paging *p, unsigned access, uint64_t rights)
+{
+    bool user_page = rights & ENTRY_U;
+    if ((access & GUEST_FETCH) && !(rights & ENTRY_NX))
+        return false;
+    if (is_user(p, access))
+        return user_page && (!(access & GUEST_WRITE) || (rights & ENTRY_W));
+    if (user_page) {
+        if (access & GUEST_FETCH)
+            return !(p->cr4 & CR4_SMEP);
+        if ((p->cr4 & CR4_SMAP) && ((access & GUEST_IMPLICIT) || !(p->rflags & RFLAGS_AC)))
+            return false;
+    }
+    return !(access & GUEST_WRITE) || (rights & ENTRY_W) || !(p->cr0 & CR0_WP);
+}
+
+/* SDM vol 3, "Protection Keys": data accesses to user pages of IA-32e paging only. */
+static inline bool key_allows(const struct guest_paging *p, unsigned access, const struct leaf *leaf)
+{
+    if (LIKELY(!(p->cr4 & CR4_PKE)) || !(p->efer & EFER_LMA) || !(leaf->rights & ENTRY_U) || (access & GUEST_FETCH))
+        return true;
+    uint32_t key = p->pkru >> (leaf->value >> 59 & 15) * 2;
+    bool no_access = key & 1, no_write = key & 2;
+    return !no_access && !(no_write && (access & GUEST_WRITE) && (is_user(p, access) || (p->cr0 & CR0_WP)));
+}
+
+static enum guest_walk_result fault(struct walk *w, enum step step, unsigned access, const struct leaf *leaf,
+                                    struct guest_translation *out)
+{
+    static const uint32_t bits[] = {
+        [STEP_NOT_PRESENT] = 0, [STEP_RESERVED] = GUEST_FAULT_P | GUEST_FAULT_RSVD, [STEP_NO_MEMORY] = 0,
+    };
+    out->gpa = GPA(leaf->at);
+    out->error_code = bits[step] | access_bits(w->paging, access);
+    return step == STEP_NO_MEMORY ? GUEST_WALK_NO_MEMORY : GUEST_WALK_FAULT;
+}
+
+/* Permissions at the end of a descent; OK fills *out. */
+static inline enum guest_walk_result finish(struct walk *w, enum step step, unsigned access, const struct leaf *leaf,
+                                            struct guest_translation *out)
+{
+    if (UNLIKELY(step != STEP_OK))
+        return fault(w, step, access, leaf, out);
+    bool key_ok = key_allows(w->paging, access, leaf);
+    if (UNLIKELY(!rights_allow(w->paging, access, leaf->rights) || !key_ok)) {
+        out->gpa = GPA(leaf->at);
+        out->error_code = GUEST_FAULT_P | access_bits(w->paging, access) | (key_ok ? 0 : GUEST_FAULT_PK);
+        return GUEST_WALK_FAULT;
+    }
+    uint64_t size = UINT64_C(1) << leaf->shift;
+    out->page_size = size;
+    out->gpa = GPA((leaf->frame & -size) | (w->address & (size - 1)));
+    return GUEST_WALK_OK;
+}
+
+/* False if an entry is no longer what the walk saw. */
+static bool mark_trail(struct walk *w, const struct trail *trail, unsigned access)
+{
+    for (unsigned i = 0; i < trail->count; i++) {
+        uint64_t value = trail->entries[i].value, wanted = value | ENTRY_A;
+        bool swapped = true;
+        if (i == trail->count - 1 && (access & GUEST_WRITE))
+            wanted |= ENTRY_D;
+        if (wanted != value &&
+            w->mem->cmpxchg(w->ctx, GPA(trail->entries[i].at), trail->width, value, wanted, &swapped) && !swapped)
+            return false;
+    }
+    return true;
+}
+
+/* Once more from the top, setting the bits. */
+static __attribute__((noinline)) enum guest_walk_result walk_and_mark(struct walk *w, unsigned access,
+                                                                      struct guest_translation *out)
+{
+    enum guest_walk_result result;
+    struct trail trail = { .width = w->paging->cr4 & CR4_PAE ? sizeof(uint64_t) : sizeof(uint32_t) };
+    unsigned restarts = 0;
+    do {
+        struct leaf leaf = { 0 };
+        trail.count = 0;
+        enum step step = descend(w, &leaf, &trail);
+        result = finish(w, step, access, &leaf, out);
+    } while (result == GUEST_WALK_OK && !mark_trail(w, &trail, access) && ++restarts < MAX_RESTARTS);
+    return result;
+}
+
+static inline bool is_canonical(const struct guest_paging *p, uint64_t address)
+{
+    unsigned unused = p->cr4 & CR4_LA57 ? 64 - 57 : 64 - 48;
+    return (uint64_t)((int64_t)(address << unused) >> unused) == address;
+}
+
+enum guest_walk_result guest_walk(const struct guest_paging *paging, const struct guest_walk_mem *mem, void *ctx,
+                                  gva_t address, unsigned access, struct guest_translation *out)
+{
+    struct walk w = { .paging = paging, .mem = mem, .ctx = ctx, .address = address.raw };
+    struct leaf leaf;
+    if (LIKELY(paging->efer & EFER_LMA)) {
+        if (UNLIKELY(!is_canonical(paging, address.raw)))
+            return GUEST_WALK_NON_CANONICAL;
+    } else {
+        w.address = (uint32_t)address.raw;
+        if (!(paging->cr0 & CR0_PG)) {
+            out->gpa = GPA(w.address);
+            out->page_size = PAGE_SIZE;
+            return GUEST_WALK_OK;
+        }
+    }
+    enum step step = descend(&w, &leaf, NULL);
+    enum guest_walk_result result = finish(&w, step, access, &leaf, out);
+    if (result != GUEST_WALK_OK || (access & GUEST_PROBE))
+        return result;
+    bool marked = (leaf.rights & ENTRY_A) && (!(access & GUEST_WRITE) || (leaf.value & ENTRY_D));
+    return LIKELY(marked) ? result : walk_and_mark(&w, access, out);
+}
