@@ -1,5 +1,6 @@
-/* The descent, twice from one source: without a record for the common case that all accessed and dirty bits are set,
- * and with one for setting them. Permissions are checked once, at the end, on the AND of all levels. */
+/* walk_any knows all rules; it records the entries used, to set their accessed and dirty bits at the end, when the
+ * permissions (the AND of all levels) are known to suffice. walk_plain is tried first: it gives up on anything but a
+ * 4-level walk that needs no such bit and that no finer rule could refuse, which nearly all walks are. */
 #include "arch/x86_64/mmu/guest_walk.h"
 
 enum { CR0_WP = 1u << 16 };
@@ -26,17 +27,14 @@ enum entry_bit {
 
 enum step { STEP_OK = 0, STEP_NOT_PRESENT, STEP_RESERVED, STEP_NO_MEMORY };
 
-struct trail {
-    unsigned count, width;
-    struct { uint64_t at, value; } entries[MAX_LEVELS];
-};
-
 struct walk {
     const struct guest_paging *paging;
     const struct guest_walk_mem *mem;
     void *ctx;
     uint64_t address;
     struct guest_window window;
+    unsigned seen_count; /* the entries used, for their accessed and dirty bits */
+    struct { uint64_t at, value; } seen[MAX_LEVELS];
 };
 
 /* Where a descent ended. rights: AND of all entries, with NX inverted, so that 1 allows in every bit. */
@@ -45,19 +43,17 @@ struct leaf {
     unsigned shift;
 };
 
-static inline const void *entry_at(struct walk *w, uint64_t at)
+static const void *entry_at(struct walk *w, uint64_t at)
 {
-    if (UNLIKELY(at - w->window.gpa >= w->window.size) && !w->mem->window(w->ctx, GPA(at), &w->window))
+    if (at - w->window.gpa >= w->window.size && !w->mem->window(w->ctx, GPA(at), &w->window))
         return NULL;
     return w->window.host + (at - w->window.gpa);
 }
 
-static inline void note(struct trail *trail, uint64_t at, uint64_t value)
+static void note(struct walk *w, uint64_t at, uint64_t value)
 {
-    if (trail) {
-        trail->entries[trail->count].at = at;
-        trail->entries[trail->count++].value = value;
-    }
+    w->seen[w->seen_count].at = at;
+    w->seen[w->seen_count++].value = value;
 }
 
 /* A large page: which levels may have one, and which address bits must then be 0. */
@@ -68,35 +64,29 @@ static bool large_is_valid(const struct guest_paging *p, uint64_t value, unsigne
 }
 
 /* 64-bit entries from `table`, whose entries cover 1 << shift bytes, on down. */
-static inline __attribute__((always_inline)) enum step
-descend64(struct walk *w, uint64_t table, unsigned shift, uint64_t reserved, struct leaf *leaf, struct trail *trail)
+static enum step descend64(struct walk *w, uint64_t table, unsigned shift, uint64_t reserved, struct leaf *leaf)
 {
-    uint64_t rights = UINT64_MAX, value, at;
+    leaf->rights = UINT64_MAX;
     for (;; shift -= 9) {
-        at = table + (w->address >> (shift - 3) & 0xff8);
-        const uint64_t *entry = entry_at(w, at);
-        leaf->at = at;
-        if (UNLIKELY(!entry))
+        leaf->at = table + (w->address >> (shift - 3) & 0xff8);
+        const uint64_t *entry = entry_at(w, leaf->at);
+        if (!entry)
             return STEP_NO_MEMORY;
-        value = __atomic_load_n(entry, __ATOMIC_RELAXED);
-        if (UNLIKELY((value & (reserved | ENTRY_P)) != ENTRY_P))
-            return value & ENTRY_P ? STEP_RESERVED : STEP_NOT_PRESENT;
-        note(trail, at, value);
-        rights &= value ^ ENTRY_NX;
+        uint64_t value = __atomic_load_n(entry, __ATOMIC_RELAXED);
+        if (!(value & ENTRY_P))
+            return STEP_NOT_PRESENT;
+        if (value & reserved)
+            return STEP_RESERVED;
+        note(w, leaf->at, value);
+        leaf->rights &= value ^ ENTRY_NX;
+        leaf->value = value;
+        leaf->shift = shift;
+        table = leaf->frame = value & ENTRY_ADDRESS;
         if (shift == PAGE_SHIFT)
-            break;
-        if (value & ENTRY_PS) {
-            if (!large_is_valid(w->paging, value, shift))
-                return STEP_RESERVED;
-            break;
-        }
-        table = value & ENTRY_ADDRESS;
+            return STEP_OK;
+        if (value & ENTRY_PS)
+            return large_is_valid(w->paging, value, shift) ? STEP_OK : STEP_RESERVED;
     }
-    leaf->value = value;
-    leaf->rights = rights;
-    leaf->shift = shift;
-    leaf->frame = value & ENTRY_ADDRESS;
-    return STEP_OK;
 }
 
 static uint64_t reserved64(const struct guest_paging *p)
@@ -124,14 +114,14 @@ static enum step pae_directory(struct walk *w, uint64_t *directory)
     return value & reserved ? STEP_RESERVED : STEP_OK;
 }
 
-static enum step descend_pae(struct walk *w, struct leaf *leaf, struct trail *trail)
+static enum step descend_pae(struct walk *w, struct leaf *leaf)
 {
     uint64_t directory;
     leaf->at = w->paging->cr3 & BITS(31, 5);
     enum step step = pae_directory(w, &directory);
     if (step != STEP_OK)
         return step;
-    return descend64(w, directory, 21, reserved64(w->paging) | BITS(62, 52), leaf, trail);
+    return descend64(w, directory, 21, reserved64(w->paging) | BITS(62, 52), leaf);
 }
 
 /* A 4 MiB page has physical address bits 39:32 in bits 20:13, as far as MAXPHYADDR goes ("PSE-36"). */
@@ -144,7 +134,7 @@ static enum step leaf_4m(const struct guest_paging *p, uint64_t value, struct le
     return value & reserved ? STEP_RESERVED : STEP_OK;
 }
 
-static enum step descend32(struct walk *w, struct leaf *leaf, struct trail *trail)
+static enum step descend32(struct walk *w, struct leaf *leaf)
 {
     uint64_t table = w->paging->cr3 & BITS(31, 12);
     leaf->rights = UINT64_MAX;
@@ -156,7 +146,7 @@ static enum step descend32(struct walk *w, struct leaf *leaf, struct trail *trai
         leaf->value = __atomic_load_n(entry, __ATOMIC_RELAXED);
         if (!(leaf->value & ENTRY_P))
             return STEP_NOT_PRESENT;
-        note(trail, leaf->at, leaf->value);
+        note(w, leaf->at, leaf->value);
         leaf->rights &= leaf->value | ENTRY_NX; /* no such bit here: all may be executed */
         leaf->shift = shift;
         table = leaf->frame = leaf->value & BITS(31, 12);
@@ -167,15 +157,15 @@ static enum step descend32(struct walk *w, struct leaf *leaf, struct trail *trai
     }
 }
 
-static inline __attribute__((always_inline)) enum step descend(struct walk *w, struct leaf *leaf, struct trail *trail)
+static enum step descend(struct walk *w, struct leaf *leaf)
 {
     const struct guest_paging *p = w->paging;
-    if (LIKELY(p->efer & EFER_LMA))
-        return descend64(w, p->cr3 & ENTRY_ADDRESS, p->cr4 & CR4_LA57 ? 48 : 39, reserved64(p), leaf, trail);
-    return p->cr4 & CR4_PAE ? descend_pae(w, leaf, trail) : descend32(w, leaf, trail);
+    if (p->efer & EFER_LMA)
+        return descend64(w, p->cr3 & ENTRY_ADDRESS, p->cr4 & CR4_LA57 ? 48 : 39, reserved64(p), leaf);
+    return p->cr4 & CR4_PAE ? descend_pae(w, leaf) : descend32(w, leaf);
 }
 
-static inline bool is_user(const struct guest_paging *p, unsigned access)
+static bool is_user(const struct guest_paging *p, unsigned access)
 {
     return p->cpl == 3 && !(access & GUEST_IMPLICIT);
 }
@@ -195,7 +185,7 @@ static uint32_t access_bits(const struct guest_paging *p, unsigned access)
 }
 
 /* SDM vol 3, "Determination of Access Rights". */
-static inline bool rights_allow(const struct guest_paging *p, unsigned access, uint64_t rights)
+static bool rights_allow(const struct guest_paging *p, unsigned access, uint64_t rights)
 {
     bool user_page = rights & ENTRY_U;
     if ((access & GUEST_FETCH) && !(rights & ENTRY_NX))
@@ -212,9 +202,9 @@ static inline bool rights_allow(const struct guest_paging *p, unsigned access, u
 }
 
 /* SDM vol 3, "Protection Keys": data accesses to user pages of IA-32e paging only. */
-static inline bool key_allows(const struct guest_paging *p, unsigned access, const struct leaf *leaf)
+static bool key_allows(const struct guest_paging *p, unsigned access, const struct leaf *leaf)
 {
-    if (LIKELY(!(p->cr4 & CR4_PKE)) || !(p->efer & EFER_LMA) || !(leaf->rights & ENTRY_U) || (access & GUEST_FETCH))
+    if (!(p->cr4 & CR4_PKE) || !(p->efer & EFER_LMA) || !(leaf->rights & ENTRY_U) || (access & GUEST_FETCH))
         return true;
     uint32_t key = p->pkru >> (leaf->value >> 59 & 15) * 2;
     bool no_access = key & 1, no_write = key & 2;
@@ -233,13 +223,13 @@ static enum guest_walk_result fault(struct walk *w, enum step step, unsigned acc
 }
 
 /* Permissions at the end of a descent; OK fills *out. */
-static inline enum guest_walk_result finish(struct walk *w, enum step step, unsigned access, const struct leaf *leaf,
+static enum guest_walk_result finish(struct walk *w, enum step step, unsigned access, const struct leaf *leaf,
                                             struct guest_translation *out)
 {
-    if (UNLIKELY(step != STEP_OK))
+    if (step != STEP_OK)
         return fault(w, step, access, leaf, out);
     bool key_ok = key_allows(w->paging, access, leaf);
-    if (UNLIKELY(!rights_allow(w->paging, access, leaf->rights) || !key_ok)) {
+    if (!rights_allow(w->paging, access, leaf->rights) || !key_ok) {
         out->gpa = GPA(leaf->at);
         out->error_code = GUEST_FAULT_P | access_bits(w->paging, access) | (key_ok ? 0 : GUEST_FAULT_PK);
         return GUEST_WALK_FAULT;
@@ -250,63 +240,109 @@ static inline enum guest_walk_result finish(struct walk *w, enum step step, unsi
     return GUEST_WALK_OK;
 }
 
-/* False if an entry is no longer what the walk saw. */
-static bool mark_trail(struct walk *w, const struct trail *trail, unsigned access)
+/* Sets what the access sets in the entries used. False if one is no longer what the walk saw. */
+static bool mark(struct walk *w, unsigned access)
 {
-    for (unsigned i = 0; i < trail->count; i++) {
-        uint64_t value = trail->entries[i].value, wanted = value | ENTRY_A;
+    unsigned width = w->paging->cr4 & CR4_PAE ? sizeof(uint64_t) : sizeof(uint32_t);
+    for (unsigned i = 0; i < w->seen_count; i++) {
+        uint64_t value = w->seen[i].value, wanted = value | ENTRY_A;
         bool swapped = true;
-        if (i == trail->count - 1 && (access & GUEST_WRITE))
+        if (i == w->seen_count - 1 && (access & GUEST_WRITE))
             wanted |= ENTRY_D;
-        if (wanted != value &&
-            w->mem->cmpxchg(w->ctx, GPA(trail->entries[i].at), trail->width, value, wanted, &swapped) && !swapped)
+        if (wanted != value && w->mem->cmpxchg(w->ctx, GPA(w->seen[i].at), width, value, wanted, &swapped) && !swapped)
             return false;
     }
     return true;
 }
 
-/* Once more from the top, setting the bits. */
-static __attribute__((noinline)) enum guest_walk_result walk_and_mark(struct walk *w, unsigned access,
-                                                                      struct guest_translation *out)
-{
-    enum guest_walk_result result;
-    struct trail trail = { .width = w->paging->cr4 & CR4_PAE ? sizeof(uint64_t) : sizeof(uint32_t) };
-    unsigned restarts = 0;
-    do {
-        struct leaf leaf = { 0 };
-        trail.count = 0;
-        enum step step = descend(w, &leaf, &trail);
-        result = finish(w, step, access, &leaf, out);
-    } while (result == GUEST_WALK_OK && !mark_trail(w, &trail, access) && ++restarts < MAX_RESTARTS);
-    return result;
-}
-
-static inline bool is_canonical(const struct guest_paging *p, uint64_t address)
+static bool is_canonical(const struct guest_paging *p, uint64_t address)
 {
     unsigned unused = p->cr4 & CR4_LA57 ? 64 - 57 : 64 - 48;
     return (uint64_t)((int64_t)(address << unused) >> unused) == address;
 }
 
+/* Any mode, any access, any outcome. */
+static __attribute__((noinline)) enum guest_walk_result
+walk_any(const struct guest_paging *paging, const struct guest_walk_mem *mem, void *ctx, uint64_t address,
+         unsigned access, struct guest_translation *out)
+{
+    struct walk w = { .paging = paging, .mem = mem, .ctx = ctx, .address = address };
+    if (!(paging->efer & EFER_LMA))
+        w.address = (uint32_t)address;
+    else if (!is_canonical(paging, address))
+        return GUEST_WALK_NON_CANONICAL;
+    if (!(paging->cr0 & CR0_PG)) {
+        out->gpa = GPA(w.address);
+        out->page_size = PAGE_SIZE;
+        return GUEST_WALK_OK;
+    }
+    for (unsigned restarts = 0;; restarts++) {
+        struct leaf leaf = { 0 };
+        w.seen_count = 0;
+        enum step step = descend(&w, &leaf);
+        enum guest_walk_result result = finish(&w, step, access, &leaf, out);
+        if (result != GUEST_WALK_OK || (access & GUEST_PROBE) || mark(&w, access) || restarts == MAX_RESTARTS)
+            return result;
+    }
+}
+
+/* Is this a plain success: allowed whatever the finer rules say, and no bit to be set? If in doubt, no. */
+static inline bool is_plain(const struct guest_paging *p, unsigned access, uint64_t all, uint64_t any, uint64_t leaf)
+{
+    if (!(all & ENTRY_A))
+        return false;
+    if ((access & GUEST_WRITE) && (!(all & ENTRY_W) || !(leaf & ENTRY_D)))
+        return false;
+    if ((access & GUEST_FETCH) && (any & ENTRY_NX))
+        return false;
+    if (all & ENTRY_U)
+        return !(p->cr4 & (CR4_PKE | CR4_SMEP | CR4_SMAP)) || (p->cpl == 3 && !(p->cr4 & CR4_PKE) && !(access & GUEST_IMPLICIT));
+    return p->cpl != 3 || (access & GUEST_IMPLICIT);
+}
+
+/* The common case, in as few instructions as can be: 4 levels, a plain success. False: leave it to walk_any. */
+static inline bool walk_plain(const struct guest_paging *p, const struct guest_walk_mem *mem, void *ctx,
+                              uint64_t address, unsigned access, struct guest_translation *out)
+{
+    uint64_t checked = reserved64(p) | ENTRY_P, table = p->cr3 & ENTRY_ADDRESS, all = UINT64_MAX, any = 0, value = 0;
+    struct guest_window window = { 0 }, fresh; /* two, so that the one in use can live in registers */
+    unsigned shift;
+    if (!(p->efer & EFER_LMA) || (p->cr4 & CR4_LA57) || (uint64_t)((int64_t)(address << 16) >> 16) != address)
+        return false;
+#pragma GCC unroll 4
+    for (shift = 39; shift >= PAGE_SHIFT; shift -= 9) {
+        uint64_t at = table + (address >> (shift - 3) & 0xff8);
+        if (UNLIKELY(at - window.gpa >= window.size)) {
+            if (!mem->window(ctx, GPA(at), &fresh))
+                return false;
+            window = fresh;
+        }
+        value = __atomic_load_n((const uint64_t *)(const void *)(window.host + (at - window.gpa)), __ATOMIC_RELAXED);
+        if (UNLIKELY((value & checked) != ENTRY_P))
+            return false;
+        all &= value;
+        any |= value;
+        table = value & ENTRY_ADDRESS;
+        if (shift == PAGE_SHIFT)
+            break;
+        if (UNLIKELY(value & ENTRY_PS)) {
+            if (!large_is_valid(p, value, shift))
+                return false;
+            break;
+        }
+    }
+    if (!is_plain(p, access, all, any, value))
+        return false;
+    uint64_t size = UINT64_C(1) << shift;
+    out->page_size = size;
+    out->gpa = GPA((table & -size) | (address & (size - 1)));
+    return true;
+}
+
 enum guest_walk_result guest_walk(const struct guest_paging *paging, const struct guest_walk_mem *mem, void *ctx,
                                   gva_t address, unsigned access, struct guest_translation *out)
 {
-    struct walk w = { .paging = paging, .mem = mem, .ctx = ctx, .address = address.raw };
-    struct leaf leaf;
-    if (LIKELY(paging->efer & EFER_LMA)) {
-        if (UNLIKELY(!is_canonical(paging, address.raw)))
-            return GUEST_WALK_NON_CANONICAL;
-    } else {
-        w.address = (uint32_t)address.raw;
-        if (!(paging->cr0 & CR0_PG)) {
-            out->gpa = GPA(w.address);
-            out->page_size = PAGE_SIZE;
-            return GUEST_WALK_OK;
-        }
-    }
-    enum step step = descend(&w, &leaf, NULL);
-    enum guest_walk_result result = finish(&w, step, access, &leaf, out);
-    if (result != GUEST_WALK_OK || (access & GUEST_PROBE))
-        return result;
-    bool marked = (leaf.rights & ENTRY_A) && (!(access & GUEST_WRITE) || (leaf.value & ENTRY_D));
-    return LIKELY(marked) ? result : walk_and_mark(&w, access, out);
+    if (LIKELY(walk_plain(paging, mem, ctx, address.raw, access, out)))
+        return GUEST_WALK_OK;
+    return walk_any(paging, mem, ctx, address.raw, access, out);
 }
