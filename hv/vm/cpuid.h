@@ -98,7 +98,7 @@ void cpuid_lookup(const struct cpuid_table *t, uint32_t leaf, uint32_t subleaf, 
 
 /* What follows from the table for the rest of the virtual CPU. */
 bool cpuid_offers_x2apic(const struct cpuid_table *t);
-unsigned cpuid_physical_bits(const struct cpuid_table *t);
+uint8_t cpuid_physical_bits(const struct cpuid_table *t);
 uint64_t cpuid_xcr0_allowed(const struct cpuid_table *t);  /* 0: no XSAVE; XSETBV of other bits is #GP */
 uint64_t cpuid_cr4_allowed(const struct cpuid_table *t);   /* other bits are reserved: #GP */
 uint64_t cpuid_efer_allowed(const struct cpuid_table *t);
