@@ -40,6 +40,13 @@ $(B)/gen/%_offsets.inc: %_offsets.c scripts/offsets
 	$(CC) $(HV_CFLAGS) -MMD -MP -MT $@ -MF $(@:.inc=.d) -S $< -o $(@:.inc=.s)
 	scripts/offsets $(@:.inc=.s) >$@
 
+# The partitions' DSDT, as a C array.
+$(B)/gen/hv/part/dsdt.h: hv/part/dsdt.asl
+	@mkdir -p $(@D)
+	iasl -vr -tc -p $(@D)/dsdt $< >$(@D)/dsdt.log || { cat $(@D)/dsdt.log; exit 1; }
+	sed 's/^unsigned char/static const unsigned char/' $(@D)/dsdt.hex >$@
+$(B)/hv/hv/part/acpi_tables.o $(B)/host/hv/part/acpi_tables.o: $(B)/gen/hv/part/dsdt.h
+
 # Two links: the first tells where the functions are, the second has the table of them for backtraces.
 $(B)/gen/symbols_empty.c: scripts/symbols
 	@mkdir -p $(@D)

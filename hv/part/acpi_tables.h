@@ -6,6 +6,8 @@
 #include "hv/part/acpi_format.h"
 #include "hv/part/guest_memory.h"
 
+#define ACPI_TIMER_32BIT true /* what the FADT says of the PM timer: vpm_init() has to be told the same */
+
 struct acpi_request {
     unsigned cpu_count;       /* vCPUs, 1 .. 64 */
     const uint32_t *apic_ids; /* one per vCPU; NULL: 0, 1, 2, ... */

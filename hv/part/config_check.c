@@ -1,5 +1,6 @@
 #include "hv/part/config_check.h"
 
+#include "hv/dev/vdebug.h"
 #include "hv/lib/fmt.h"
 #include "hv/lib/str.h"
 #include "hv/part/layout.h"
@@ -94,26 +95,28 @@ static void check_files(struct check *c)
 
 static const struct { uint64_t first, last; const char *owner; } taken_ports[] = {
     { 0x20, 0x21, "the interrupt controller" }, { 0x40, 0x43, "the timer" }, { 0x60, 0x64, "the keyboard controller" },
-    { 0x70, 0x71, "the real-time clock" }, { 0xa0, 0xa1, "the interrupt controller" }, { 0x3f8, 0x3ff, "COM1" },
+    { 0x70, 0x71, "the real-time clock" }, { 0xa0, 0xa1, "the interrupt controller" }, { 0xb2, 0xb3, "ACPI" },
+    { 0x3b4, 0x3ba, "the screen" }, { 0x3c0, 0x3cf, "the screen" }, { 0x3d4, 0x3da, "the screen" },
+    { 0x3f8, 0x3ff, "COM1" }, { 0x4d0, 0x4d1, "the interrupt controller" },
     { 0x600, 0x62f, "ACPI" }, { 0xcf8, 0xcff, "PCI" },
 };
 
-static void check_port(struct check *c, unsigned key, uint64_t port)
+static void check_port(struct check *c, unsigned key, uint64_t port, uint64_t count)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(taken_ports) && c->lines[key]; i++)
-        if (port >= taken_ports[i].first && port <= taken_ports[i].last)
+        if (port <= taken_ports[i].last && taken_ports[i].first < port + count)
             WRONG(c, key, "%s: port 0x%llx belongs to %s", config_partition_keys[key].name,
-                  (unsigned long long)port, taken_ports[i].owner);
+                  (unsigned long long)MAX(port, taken_ports[i].first), taken_ports[i].owner);
 }
 
 static void check_ports(struct check *c)
 {
     const struct partition_config *p = c->partition;
-    check_port(c, KEY_DEBUG_EXIT, p->debug_exit);
-    check_port(c, KEY_DEBUG_CONSOLE, p->debug_console);
-    if (p->debug_exit && p->debug_exit == p->debug_console)
-        WRONG(c, KEY_DEBUG_CONSOLE, "debug-console: port 0x%llx is the debug-exit port, too",
-              (unsigned long long)p->debug_console);
+    check_port(c, KEY_DEBUG_EXIT, p->debug_exit, VDEBUG_EXIT_PORTS);
+    check_port(c, KEY_DEBUG_CONSOLE, p->debug_console, 1);
+    if (p->debug_exit && p->debug_console >= p->debug_exit && p->debug_console < p->debug_exit + VDEBUG_EXIT_PORTS)
+        WRONG(c, KEY_DEBUG_CONSOLE, "debug-console: port 0x%llx is one of debug-exit's %d, too",
+              (unsigned long long)p->debug_console, VDEBUG_EXIT_PORTS);
 }
 
 static void check_memory(struct check *c, uint64_t *left)
