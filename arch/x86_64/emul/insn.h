@@ -71,14 +71,24 @@ enum {
 };
 
 struct insn {
-    uint8_t length;        /* 1-15 */
-    uint8_t op;            /* enum insn_op */
-    uint8_t form;          /* enum insn_form */
+    union {
+        struct {
+            uint8_t op;        /* enum insn_op */
+            uint8_t form;      /* enum insn_form */
+        };
+        uint16_t op_form;      /* for the decoder, which copies both at once */
+    };
+    union {
+        struct {
+            uint8_t opsize;    /* bytes: 1, 2, 4, 8, 16; 0 if the operation has no size */
+            uint8_t memsize;   /* of one access at the memory operand (MOVZX's differs from opsize); 0: none */
+        };
+        uint16_t sizes;
+    };
     uint8_t mode;          /* enum insn_mode it was decoded for */
-    uint8_t flags;
-    uint8_t opsize;        /* bytes: 1, 2, 4, 8, 16; 0 if the operation has no size */
-    uint8_t memsize;       /* bytes read or written by one access at the memory operand: MOVZX's differs from opsize; 0: none */
     uint8_t addrsize;      /* bytes: 2, 4, 8 */
+    uint8_t flags;
+    uint8_t length;        /* 1-15 */
     uint8_t reg;           /* register operand; number of the segment, control or debug register for MOV from or to one */
     uint8_t rm;            /* the other register operand, if !(flags & INSN_MEM) */
     uint8_t seg;           /* enum insn_seg, overrides applied (in 64-bit mode only FS and GS count) */

@@ -4,10 +4,9 @@
 
 #include "arch/x86_64/emul/insn_table.h"
 
-/* ROW: one size for operation and memory. ROW_MEM: they differ. TO: the row leads to a group, prefix or map. */
-#define ROW(op, form, size, flags) { INSN_##op, INSN_FORM_##form, SIZE_##size, SIZE_##size, flags }
-#define ROW_MEM(op, form, size, memsize, flags) { INSN_##op, INSN_FORM_##form, SIZE_##size, SIZE_##memsize, flags }
-#define TO(kind, where) { (where), ROW_##kind, 0, 0, 0 }
+/* TO: the row leads to a group, prefix or map. */
+#define ROW(op, form, size, flags) { { { INSN_##op, INSN_FORM_##form } }, SIZE_##size, 0, flags }
+#define TO(kind, where) { { { (where), ROW_##kind } }, 0, 0, 0 }
 
 #define M ROW_MODRM
 #define LOCKABLE ROW_LOCKABLE

@@ -20,7 +20,8 @@ enum insn_prefix { PREFIX_OPSIZE, PREFIX_ADDRSIZE, PREFIX_LOCK, PREFIX_REP, PREF
 
 enum insn_map { MAP_1, MAP_0F, MAP_0F38, MAP_COUNT };
 
-/* How an operation's size follows from prefixes and mode; insn_sizes[] has the values. */
+/* How the sizes of an operation and its memory operand follow from prefixes and mode; insn_sizes[] has the values.
+ * The names with two parts are those where the two differ. */
 enum insn_size {
     SIZE_NONE, SIZE_B, SIZE_W, SIZE_D, SIZE_Q, SIZE_X,
     SIZE_V,      /* 2, 4 or 8 */
@@ -29,7 +30,8 @@ enum insn_size {
     SIZE_Z,      /* 2 or 4: IN, OUT, INS, OUTS have no 8 */
     SIZE_N,      /* the mode's own: 4, or 8 in 64-bit mode */
     SIZE_XY,     /* 8, or 16 with REX.W: CMPXCHG8B */
-    SIZE_P,      /* 6, or 10 in 64-bit mode: GDTR and IDTR images */
+    SIZE_NONE_P, /* 6, or 10 in 64-bit mode: GDTR and IDTR images */
+    SIZE_V_B, SIZE_V_W, SIZE_V_Z, SIZE_N_X,
     SIZE_COUNT
 };
 
@@ -61,12 +63,27 @@ enum {
 };
 
 struct insn_row {
-    uint8_t op;        /* enum insn_op, or by .form */
-    uint8_t form;
-    uint8_t size;      /* enum insn_size of the operation */
-    uint8_t memsize;   /* enum insn_size of the memory operand */
+    union {
+        struct {
+            uint8_t op;        /* enum insn_op, or by .form */
+            uint8_t form;
+        };
+        uint16_t op_form;
+    };
+    uint8_t size;      /* enum insn_size */
+    uint8_t reserved;
     uint32_t flags;
 };
+
+union insn_size_pair {
+    struct {
+        uint8_t opsize, memsize;
+    };
+    uint16_t both;
+};
+
+/* Columns of insn_sizes[]: mode * 4, + 2 with REX.W, + 1 with 66. */
+#define SIZE_COLUMNS 16
 
 extern const struct insn_row insn_maps[MAP_COUNT][256];
 enum insn_group {
@@ -80,6 +97,6 @@ enum insn_group {
 };
 
 extern const struct insn_row insn_groups[GROUP_COUNT][8];
-extern const uint8_t insn_sizes[SIZE_COUNT][8];   /* [size][log2 of the operand size + 4 in 64-bit mode] */
+extern const union insn_size_pair insn_sizes[SIZE_COUNT][SIZE_COLUMNS];
 
 #endif

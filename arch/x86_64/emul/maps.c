@@ -28,7 +28,7 @@ const struct insn_row insn_maps[MAP_COUNT][256] = {
         /* 40-4F are REX prefixes in 64-bit mode; the decoder takes them before it comes here. */
         TIMES_8(0x40, ROW(INC, RM, V, ROW_OPCODE_REG)), TIMES_8(0x48, ROW(DEC, RM, V, ROW_OPCODE_REG)),
         TIMES_8(0x50, ROW(PUSH, RM, V64, ROW_OPCODE_REG)), TIMES_8(0x58, ROW(POP, RM, V64, ROW_OPCODE_REG)),
-        [0x63] = ROW_MEM(MOVSXD, REG_RM, V, Z, M | ROW_ONLY_64),
+        [0x63] = ROW(MOVSXD, REG_RM, V_Z, M | ROW_ONLY_64),
         [0x68] = ROW(PUSH, IMM, V64, ROW_IMMZ), [0x6a] = ROW(PUSH, IMM, V64, ROW_IMM8S),
         [0x69] = ROW(IMUL_REG, REG_RM_IMM, V, M | ROW_IMMZ), [0x6b] = ROW(IMUL_REG, REG_RM_IMM, V, M | ROW_IMM8S),
         [0x6c] = ROW(INS, STRING, B, ROW_DI), [0x6d] = ROW(INS, STRING, Z, ROW_DI),
@@ -37,7 +37,7 @@ const struct insn_row insn_maps[MAP_COUNT][256] = {
         [0x82] = TO(BY_REG, GROUP_82), [0x83] = TO(BY_REG, GROUP_83),
         PAIR(0x84, TEST, RM_REG, M), PAIR(0x86, XCHG, RM_REG, M | LOCKABLE),
         PAIR(0x88, MOV, RM_REG, M), PAIR(0x8a, MOV, REG_RM, M),
-        [0x8c] = ROW_MEM(MOV_FROM_SREG, RM_REG, V, W, M | ROW_SREG),
+        [0x8c] = ROW(MOV_FROM_SREG, RM_REG, V_W, M | ROW_SREG),
         [0x8f] = TO(BY_REG, GROUP_8F),
         [0x90] = TO(BY_REXB, GROUP_90),
         [0x91] = ROW(XCHG, RM_REG, V, ROW_OPCODE_REG), [0x92] = ROW(XCHG, RM_REG, V, ROW_OPCODE_REG),
@@ -88,8 +88,8 @@ const struct insn_row insn_maps[MAP_COUNT][256] = {
         [0xac] = ROW(SHRD, RM_REG_IMM, V, M | ROW_IMM8), [0xad] = ROW(SHRD, RM_REG_CL, V, M),
         [0xaf] = ROW(IMUL_REG, REG_RM, V, M),
         PAIR(0xb0, CMPXCHG, RM_REG, M | LOCKABLE), PAIR(0xc0, XADD, RM_REG, M | LOCKABLE),
-        [0xb6] = ROW_MEM(MOVZX, REG_RM, V, B, M), [0xb7] = ROW_MEM(MOVZX, REG_RM, V, W, M),
-        [0xbe] = ROW_MEM(MOVSX, REG_RM, V, B, M), [0xbf] = ROW_MEM(MOVSX, REG_RM, V, W, M),
+        [0xb6] = ROW(MOVZX, REG_RM, V_B, M), [0xb7] = ROW(MOVZX, REG_RM, V_W, M),
+        [0xbe] = ROW(MOVSX, REG_RM, V_B, M), [0xbf] = ROW(MOVSX, REG_RM, V_W, M),
         [0xba] = TO(BY_REG, GROUP_0FBA),
         [0xbc] = ROW(BSF, REG_RM, V, M | ROW_NO_REP), [0xbd] = ROW(BSR, REG_RM, V, M | ROW_NO_REP),
         [0xc3] = ROW(MOVNTI, RM_REG, Y, M | ROW_MEM_ONLY | ROW_NO_PREFIX),
@@ -103,19 +103,27 @@ const struct insn_row insn_maps[MAP_COUNT][256] = {
     },
 };
 
-const uint8_t insn_sizes[SIZE_COUNT][8] = {
-    /*             legacy: 1  2  4  8    64-bit: 1  2  4  8 */
-    [SIZE_NONE] = { 0 },
-    [SIZE_B] =    {        1, 1, 1, 1,           1, 1, 1, 1 },
-    [SIZE_W] =    {        2, 2, 2, 2,           2, 2, 2, 2 },
-    [SIZE_D] =    {        4, 4, 4, 4,           4, 4, 4, 4 },
-    [SIZE_Q] =    {        8, 8, 8, 8,           8, 8, 8, 8 },
-    [SIZE_X] =    {        16, 16, 16, 16,       16, 16, 16, 16 },
-    [SIZE_V] =    {        1, 2, 4, 8,           1, 2, 4, 8 },
-    [SIZE_V64] =  {        1, 2, 4, 8,           1, 2, 8, 8 },
-    [SIZE_Y] =    {        4, 4, 4, 4,           4, 4, 4, 8 },
-    [SIZE_Z] =    {        1, 2, 4, 4,           1, 2, 4, 4 },
-    [SIZE_N] =    {        4, 4, 4, 4,           8, 8, 8, 8 },
-    [SIZE_XY] =   {        8, 8, 8, 8,           8, 8, 8, 16 },
-    [SIZE_P] =    {        6, 6, 6, 6,           10, 10, 10, 10 },
+#define SAME(n) { { n, n } }
+#define ALL(n) { [0 ... SIZE_COLUMNS - 1] = SAME(n) }
+
+/* Columns: 16-bit and 32-bit code without and with 66 (REX.W cannot be there); 64-bit code without, with 66, with
+ * REX.W, with both. */
+#define BY_MODE(m16, m16_66, m32, m32_66, m64, m64_66, m64_w)                              \
+    { [0] = m16, [1] = m16_66, [4] = m32, [5] = m32_66, [8] = m64, [9] = m64_66, [10] = m64_w, [11] = m64_w }
+#define S(n) SAME(n)
+#define P(op, mem) { { op, mem } }
+
+const union insn_size_pair insn_sizes[SIZE_COUNT][SIZE_COLUMNS] = {
+    [SIZE_B] = ALL(1), [SIZE_W] = ALL(2), [SIZE_D] = ALL(4), [SIZE_Q] = ALL(8), [SIZE_X] = ALL(16),
+    [SIZE_V]      = BY_MODE(S(2), S(4),       S(4), S(2),       S(4), S(2), S(8)),
+    [SIZE_V64]    = BY_MODE(S(2), S(4),       S(4), S(2),       S(8), S(2), S(8)),
+    [SIZE_Y]      = BY_MODE(S(4), S(4),       S(4), S(4),       S(4), S(4), S(8)),
+    [SIZE_Z]      = BY_MODE(S(2), S(4),       S(4), S(2),       S(4), S(2), S(4)),
+    [SIZE_N]      = BY_MODE(S(4), S(4),       S(4), S(4),       S(8), S(8), S(8)),
+    [SIZE_XY]     = BY_MODE(S(8), S(8),       S(8), S(8),       S(8), S(8), S(16)),
+    [SIZE_NONE_P] = BY_MODE(P(0, 6), P(0, 6), P(0, 6), P(0, 6), P(0, 10), P(0, 10), P(0, 10)),
+    [SIZE_V_B]    = BY_MODE(P(2, 1), P(4, 1), P(4, 1), P(2, 1), P(4, 1), P(2, 1), P(8, 1)),
+    [SIZE_V_W]    = BY_MODE(P(2, 2), P(4, 2), P(4, 2), P(2, 2), P(4, 2), P(2, 2), P(8, 2)),
+    [SIZE_V_Z]    = BY_MODE(P(2, 2), P(4, 4), P(4, 4), P(2, 2), P(4, 4), P(2, 2), P(8, 4)),
+    [SIZE_N_X]    = BY_MODE(P(4, 16), P(4, 16), P(4, 16), P(4, 16), P(8, 16), P(8, 16), P(8, 16)),
 };

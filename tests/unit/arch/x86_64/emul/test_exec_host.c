@@ -255,7 +255,8 @@ static bool aim(const struct insn *in, struct state *s)
 static void make_equal(const struct insn *in, struct state *s)
 {
     struct exec_cpu cpu = { .gpr = s->gpr };
-    if (!(in->flags & INSN_MEM) || random64() & 1)
+    bool rax_addresses = in->base == INSN_RAX || in->index == INSN_RAX || in->base == INSN_RDX || in->index == INSN_RDX;
+    if (!(in->flags & INSN_MEM) || rax_addresses || random64() & 1)
         return;
     const uint8_t *at = (const uint8_t *)insn_linear_address(in, &cpu);
     if (in->op == INSN_CMPXCHG)
