@@ -128,7 +128,8 @@ static void root_parse(const struct acpi_mem *mem, uint64_t address, unsigned wi
     }
     info->present = true;
     for (size_t at = ACPI_HEADER_SIZE; range_fits(at, width, root.size); at += width)
-        table_parse(mem, acpi_get(root, at, width), info);
+        if (acpi_get(root, at, width) != 0) /* OVMF without tables leaves an empty slot */
+            table_parse(mem, acpi_get(root, at, width), info);
 }
 
 void acpi_parse(const struct acpi_mem *mem, uint64_t rsdp, struct acpi_info *info)

@@ -190,15 +190,17 @@ static bool start_one(uint32_t apic_id, const struct smp_config *config)
     struct pcpu *p = pcpu_add(apic_id);
     if (!p)
         return false;
-    if (stack_create(&machine.map, p) != PT_OK) {
-        log_line("cpu %u: not used: no memory for its stacks", p->index);
-        atomic_store(&p->state, PCPU_FAILED);
-        return false;
-    }
-    enum smp_result r = smp_start(config, p);
+    const char *failure = NULL;
+    if (!p->stack_top && stack_create(&machine.map, p) != PT_OK) /* a slot given back has its stacks */
+        failure = "no memory for its stacks";
+    enum smp_result r = failure ? SMP_OK : smp_start(config, p);
     if (r != SMP_OK)
-        log_line("cpu %u (APIC ID %u): not used: %s", p->index, apic_id, smp_result_text(r));
-    return r == SMP_OK;
+        failure = smp_result_text(r);
+    if (failure) {
+        log_line("cpu: the one with APIC ID %u is not used: %s", apic_id, failure);
+        pcpu_drop_last();
+    }
+    return !failure;
 }
 
 unsigned bringup_other_cpus(void (*ap_main)(struct pcpu *p))

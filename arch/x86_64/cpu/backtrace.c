@@ -42,10 +42,20 @@ static void frame_log(unsigned depth, uint64_t address, uint64_t lookup)
     log_emergency("  #%-2u %016llx %s", depth, (unsigned long long)address, backtrace_name(name, sizeof name, lookup));
 }
 
-void backtrace_log(uint64_t rip, uint64_t rbp)
+static void frameless_caller_log(uint64_t rbp, uint64_t rsp)
+{
+    uint64_t top;
+    char name[BACKTRACE_NAME_SIZE];
+    if (rsp == 0 || rsp % 8 != 0 || rsp == rbp + 8 || !load64_safe((const void *)(uintptr_t)rsp, &top) || !in_text(top))
+        return;
+    log_emergency("  #?  %016llx %s (on top of the stack)", (unsigned long long)top, backtrace_name(name, sizeof name, top - 1));
+}
+
+void backtrace_log(uint64_t rip, uint64_t rbp, uint64_t rsp)
 {
     log_emergency("backtrace:");
     frame_log(0, rip, rip);
+    frameless_caller_log(rbp, rsp);
     for (unsigned depth = 1; depth < MAX_FRAMES && rbp != 0 && rbp % 8 == 0; depth++) {
         uint64_t caller_rbp, return_address;
         if (!load64_safe((const void *)(uintptr_t)rbp, &caller_rbp) ||

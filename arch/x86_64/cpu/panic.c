@@ -95,7 +95,7 @@ NORETURN void panic(const char *format, ...)
     if (!again) {
         log_control_registers();
         uint64_t rbp = (uint64_t)(uintptr_t)__builtin_frame_address(0);
-        backtrace_log((uint64_t)(uintptr_t)__builtin_return_address(0), *(const uint64_t *)rbp);
+        backtrace_log((uint64_t)(uintptr_t)__builtin_return_address(0), *(const uint64_t *)rbp, 0);
     }
     finish();
 }
@@ -128,7 +128,7 @@ NORETURN void panic_exception(const struct trap_frame *f)
     log_registers(f);
     if (!again) {
         log_control_registers();
-        backtrace_log(f->rip, f->rbp);
+        backtrace_log(f->rip, f->rbp, f->rsp);
     }
     finish();
 }

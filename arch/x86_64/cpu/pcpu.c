@@ -31,6 +31,11 @@ struct pcpu *pcpu_add(uint32_t apic_id)
     return p;
 }
 
+void pcpu_drop_last(void)
+{
+    atomic_store_explicit(&pcpus[--taken].state, PCPU_ABSENT, memory_order_release);
+}
+
 static void gdt_fill(struct pcpu *p)
 {
     uint64_t base = (uint64_t)(uintptr_t)&p->tss;

@@ -65,6 +65,9 @@ unsigned pcpu_count(void);
 /* Take the next slot; NULL if all are taken. The boot CPU's is the first. */
 struct pcpu *pcpu_add(uint32_t apic_id);
 
+/* Give the last slot taken back (its CPU did not start), so that indices stay dense; it keeps its stacks. */
+void pcpu_drop_last(void);
+
 /* On the CPU that `p` is for: its GDT, TSS, the common IDT, and GS. Its stacks must be set. */
 void pcpu_load(struct pcpu *p);
 

@@ -26,10 +26,7 @@ HW_OFFSET(struct trampoline_params, long_mode_offset, 56);
 
 extern const char trampoline_start[], trampoline_params[], trampoline_end[];
 
-static struct {
-    void (*entry)(struct pcpu *p);
-    _Atomic uint32_t result; /* enum smp_result, from the CPU that starts; read after its state left PCPU_STARTING */
-} starting;
+static void (*ap_entry)(struct pcpu *p); /* of the CPU that starts: one at a time */
 
 static const char *const texts[] = {
     [SMP_OK] = "started",
@@ -60,14 +57,12 @@ static NORETURN void ap_main(struct pcpu *p)
     cpu_control_setup(&cpu_features);
     pcpu_load(p);
     if (!cpu_is_fit(p)) {
-        atomic_store_explicit(&starting.result, SMP_WRONG_CPU, memory_order_relaxed);
         atomic_store_explicit(&p->state, PCPU_FAILED, memory_order_release);
         for (;;)
             hlt();
     }
     lapic_enable();
-    void (*entry)(struct pcpu *) = starting.entry;
-    atomic_store_explicit(&starting.result, SMP_OK, memory_order_relaxed);
+    void (*entry)(struct pcpu *) = ap_entry;
     atomic_store_explicit(&p->state, PCPU_ONLINE, memory_order_release); /* pairs with wait_for() */
     entry(p);
     __builtin_unreachable();
@@ -116,13 +111,15 @@ enum smp_result smp_start(const struct smp_config *c, struct pcpu *p)
         return SMP_BAD_PAGE;
     if (c->root > UINT32_MAX)
         return SMP_BAD_ROOT;
-    starting.entry = c->entry;
+    ap_entry = c->entry;
     trampoline_write(c, p);
     atomic_store_explicit(&p->state, PCPU_STARTING, memory_order_release);
-    if (!knock(c, p)) {
-        lapic_send_init(p->apic_id); /* back to waiting: it must not come later, into a page used for other things */
-        atomic_store_explicit(&p->state, PCPU_FAILED, memory_order_release);
-        return SMP_NO_ANSWER;
-    }
-    return (enum smp_result)atomic_load_explicit(&starting.result, memory_order_relaxed);
+    bool answered = knock(c, p);
+    if (answered && atomic_load_explicit(&p->state, memory_order_acquire) == PCPU_ONLINE)
+        return SMP_OK;
+    /* Back to waiting: it must not come later, into a page used for other things, nor keep the stack it is on. */
+    lapic_send_init(p->apic_id);
+    tsc_delay_us(INIT_WAIT_US);
+    atomic_store_explicit(&p->state, PCPU_FAILED, memory_order_release);
+    return answered ? SMP_WRONG_CPU : SMP_NO_ANSWER;
 }

@@ -11,6 +11,11 @@ struct tsc_scale tsc_scale;
 
 typedef unsigned long long ull;
 
+static ull khz(uint64_t hz)
+{
+    return (hz + 500) / 1000;
+}
+
 static uint64_t tsc_read(void *ctx)
 {
     (void)ctx;
@@ -40,7 +45,7 @@ static void cross_check(const struct clock_ref *refs, unsigned count, unsigned u
     uint64_t other;
     for (unsigned i = used + 1; i < count; i++)
         if (measure(&refs[i], &other)) {
-            log_line("tsc: %s says %llu kHz, which %s", refs[i].name, (ull)(other / 1000),
+            log_line("tsc: %s says %llu kHz, which %s", refs[i].name, khz(other),
                      calibrate_agrees(other, hz, AGREE_PER_MILLE) ? "agrees" : "DISAGREES: it is ignored");
             return;
         }
@@ -56,7 +61,7 @@ static uint64_t prefer_cpuid(uint64_t measured)
     if (claimed == 0)
         return measured;
     bool agrees = calibrate_agrees(claimed, measured, AGREE_PER_MILLE);
-    log_line("tsc: CPUID leaf 15h says %llu kHz: %s", (ull)(claimed / 1000),
+    log_line("tsc: CPUID leaf 15h says %llu kHz: %s", khz(claimed),
              agrees ? "used, the timer agrees within 1 %" : "ignored, the timer disagrees by more than 1 %");
     return agrees ? claimed : measured;
 }
@@ -67,7 +72,7 @@ bool tsc_calibrate(const struct clock_ref *refs, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         if (!measure(&refs[i], &hz) || hz < 1000)
             continue;
-        log_line("tsc: %llu kHz, measured with %s", (ull)(hz / 1000), refs[i].name);
+        log_line("tsc: %llu kHz, measured with %s", khz(hz), refs[i].name);
         cross_check(refs, count, i, hz);
         scale_set(prefer_cpuid(hz));
         if (cpuid(CPUID_EXT_MAX, 0).eax < CPUID_POWER_EXT ||

@@ -237,6 +237,16 @@ TEST(revision_0_uses_the_rsdt)
     CHECK_EQ(info.table_count, 1);
 }
 
+TEST(an_empty_slot_of_the_root_table_is_no_problem)
+{
+    build_machine();
+    put(AT_XSDT + 36, 0, 8);
+    table(AT_XSDT, "XSDT", 36 + 32);
+    parse();
+    CHECK_EQ(info.problem_count, 0);
+    CHECK_EQ(info.cpu_count, 3);
+}
+
 TEST(a_table_with_a_wrong_checksum_is_left_out_and_named)
 {
     build_machine();
