@@ -20,6 +20,8 @@ struct vkbc_queue {
 struct vkbc {
     uint8_t status;                 /* without IBF, which is never seen set */
     uint8_t output;                 /* the output buffer */
+    uint8_t displaced;              /* a keyboard byte that a controller's answer pushed out of it; comes back after */
+    bool has_displaced, output_from_keyboard;
     uint8_t ram[VKBC_RAM_BYTES];    /* byte 0: the command byte */
     uint8_t output_port;
     uint8_t pending_command;        /* a controller command that waits for its byte at port 60h; 0: none */
@@ -31,6 +33,7 @@ struct vkbc {
     uint8_t leds;
     bool scanning;
     struct irq_line irq1, irq12;
+    bool irq1_level, irq12_level;
     struct dev_request reset;
 };
 

@@ -6,7 +6,7 @@
 
 #include "hv/dev/dev.h"
 
-#define VVGA_PORT_RANGES 1
+#define VVGA_PORT_RANGES 2
 #define VVGA_CRTC_REGS   32
 #define VVGA_OTHER_REGS  32
 
@@ -21,11 +21,10 @@ struct vvga {
     bool palette_reading;
 };
 
-/* What the monitor needs to show the text screen. Row and column count from the start address; not visible also if
- * the cursor is switched off or outside the screen of 80 columns. */
+/* What the monitor needs to show the text screen. Cells count from the start of text memory, two bytes each. */
 struct vvga_text {
-    uint16_t start;                     /* first character cell shown */
-    uint16_t cursor;                    /* cell, counted from 0 */
+    uint16_t start;                     /* first cell shown */
+    uint16_t cursor;                    /* the cursor's cell */
     bool cursor_on;
 };
 
