@@ -89,7 +89,7 @@ $(B)/BOOTX64.EFI: $(EFI_O)
 PURE_DIRS := hv/lib hv/dev hv/sched hv/part hv/mem hv/con hv/shell arch/x86_64/emul arch/x86_64/mmu
 PURE_FILES := boot/memory_map.c boot/last_log.c boot/mb2/mb2_convert.c arch/x86_64/cpu/preflight.c boot/uefi/elf_image.c
 PURE_FILES += arch/x86_64/cpu/calibrate.c $(wildcard drivers/acpi*.c)
-PURE_FILES += drivers/uart.c drivers/fb.c drivers/font.c drivers/i8042.c drivers/scancode.c
+PURE_FILES += drivers/uart.c drivers/fb.c drivers/font.c drivers/i8042.c drivers/scancode.c hv/terminals.c
 PURE_FILES += hv/vm/cpuid.c $(wildcard arch/x86_64/vmx/entry_check*.c)
 PURE_C := $(PURE_FILES) $(filter-out hv/lib/str.c, $(sort $(foreach d,$(PURE_DIRS),$(wildcard $d/*.c))))
 TEST_CFLAGS := -std=gnu11 -O1 -g -I. -I$(B)/gen -fsanitize=address,undefined -fno-sanitize-recover=all $(WARN)

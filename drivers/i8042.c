@@ -54,27 +54,37 @@ static void drop_stale_bytes(const struct i8042 *k)
         (void)k->io->in8(PORT_DATA);
 }
 
+/* The mouse stays silent: nobody reads it. */
+static bool configure(const struct i8042 *k, bool irq)
+{
+    uint8_t value;
+    if (!read_configuration(k, &value))
+        return false;
+    value &= (uint8_t)~(CONFIGURATION_KEYBOARD_IRQ | CONFIGURATION_MOUSE_IRQ | CONFIGURATION_KEYBOARD_OFF);
+    value |= CONFIGURATION_TRANSLATE | (irq ? CONFIGURATION_KEYBOARD_IRQ : 0);
+    return send(k, PORT_COMMAND, COMMAND_WRITE_CONFIGURATION) && send(k, PORT_DATA, value);
+}
+
 /* The controller's self-test is left out on purpose: firmware that makes a USB keyboard look like this one
  * sometimes does not survive it. */
-bool i8042_init(struct i8042 *k, const struct port_io *io, bool irq)
+bool i8042_init(struct i8042 *k, const struct port_io *io)
 {
     *k = (struct i8042){ .io = io };
     if (io->in8(PORT_STATUS) == STATUS_NOBODY)
         return false;
     drop_stale_bytes(k);
-    uint8_t configuration;
-    if (!read_configuration(k, &configuration))
-        return false;
-    configuration &= (uint8_t)~(CONFIGURATION_KEYBOARD_IRQ | CONFIGURATION_MOUSE_IRQ | CONFIGURATION_KEYBOARD_OFF);
-    configuration |= CONFIGURATION_TRANSLATE;
-    if (irq)
-        configuration |= CONFIGURATION_KEYBOARD_IRQ;
-    if (!send(k, PORT_COMMAND, COMMAND_WRITE_CONFIGURATION) || !send(k, PORT_DATA, configuration) ||
-        !send(k, PORT_COMMAND, COMMAND_ENABLE_KEYBOARD) || !send(k, PORT_DATA, KEYBOARD_ENABLE_SCANNING))
+    if (!configure(k, false) || !send(k, PORT_COMMAND, COMMAND_ENABLE_KEYBOARD) ||
+        !send(k, PORT_DATA, KEYBOARD_ENABLE_SCANNING))
         return false;
     /* The keyboard's answer (FAh, or nothing if none is plugged in) is dropped by scancode_feed. */
     k->present = true;
     return true;
+}
+
+void i8042_set_irq(struct i8042 *k, bool on)
+{
+    if (k->present)
+        (void)configure(k, on); /* a controller that stopped answering is polled in vain, and nothing else */
 }
 
 bool i8042_poll(struct i8042 *k, char out[SCANCODE_MAX_BYTES], size_t *count)

@@ -14,8 +14,11 @@ struct i8042 {
 };
 
 /* Look for the controller, drop what it holds, switch the keyboard on with translation to set 1. Returns
- * k->present. All waits are bounded. `irq` lets the keyboard raise I8042_IRQ. */
-bool i8042_init(struct i8042 *k, const struct port_io *io, bool irq);
+ * k->present. All waits are bounded. */
+bool i8042_init(struct i8042 *k, const struct port_io *io);
+
+/* Let the keyboard raise I8042_IRQ when it has a byte; the handler calls i8042_poll until it returns false. */
+void i8042_set_irq(struct i8042 *k, bool on);
 
 /* Take one byte from the controller, if there is one: returns false if there was none, else sets *count to the number
  * of characters it made. Bytes of a mouse are dropped. */

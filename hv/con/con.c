@@ -10,6 +10,7 @@
 #define GUEST_FULL_NS    (5 * MS)
 
 #define PIECE      64   /* bytes copied out of a queue at a time */
+#define DRAW_NS   (5 * MS)
 #define PER_POLL   2048 /* bytes given to one terminal in one con_poll, at most */
 #define PANIC_SPIN 1000000u
 
@@ -65,6 +66,39 @@ bool con_set_partition(struct con *c, unsigned index, const char *name)
 
 /* ---- output ---- */
 
+static void write_now(struct con *c, const char *text, size_t len)
+{
+    for (unsigned t = 0; t < c->terminals; t++)
+        c->terminal[t].put_now(c->terminal[t].ctx, text, len);
+}
+
+static void drain_now(struct con *c, unsigned terminal)
+{
+    const struct con_terminal *t = &c->terminal[terminal];
+    char piece[PIECE];
+    for (size_t n; (n = con_queue_peek(&c->queue[terminal], piece, sizeof piece)) != 0;) {
+        t->put_now(t->ctx, piece, n);
+        con_queue_consume(&c->queue[terminal], n);
+    }
+}
+
+/* While the machine starts nobody polls, and a line that is only queued would be lost in a crash. A screen still draws
+ * only a part each time: drawing all for each line would take longer than all else. */
+static void write_while_starting(struct con *c)
+{
+    for (unsigned i = 0; i < c->terminals && !c->polled; i++) {
+        const struct con_terminal *t = &c->terminal[i];
+        char piece[PIECE];
+        if (!t->draw) {
+            drain_now(c, i);
+            continue;
+        }
+        for (size_t n; (n = con_queue_peek(&c->queue[i], piece, sizeof piece)) != 0;)
+            con_queue_consume(&c->queue[i], t->put(t->ctx, piece, n));
+        (void)t->draw(t->ctx);
+    }
+}
+
 static void show_line(struct con *c, unsigned partition, struct con_line *l, bool continued)
 {
     while (l->length && l->text[l->length - 1] == ' ')
@@ -119,12 +153,6 @@ void con_monitor_write(struct con *c, const char *text, size_t len)
     spin_unlock(&c->lock);
 }
 
-static void write_now(struct con *c, const char *text, size_t len)
-{
-    for (unsigned t = 0; t < c->terminals; t++)
-        c->terminal[t].put_now(c->terminal[t].ctx, text, len);
-}
-
 void con_log_sink(void *con, const char *text, size_t len)
 {
     struct con *c = con;
@@ -136,6 +164,7 @@ void con_log_sink(void *con, const char *text, size_t len)
     }
     spin_lock(&c->lock);
     con_emit_log_line(c, text, len);
+    write_while_starting(c);
     spin_unlock(&c->lock);
 }
 
@@ -323,6 +352,12 @@ static bool pass_to_guest(struct con *c)
 
 /* ---- polling ---- */
 
+/* Not MIN(): the arguments are calls, and each must be made once. */
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* Show unfinished lines that have waited; returns when the next is due. */
 static uint64_t show_partial_lines(struct con *c, uint64_t now)
 {
@@ -341,9 +376,15 @@ static uint64_t show_partial_lines(struct con *c, uint64_t now)
     return next;
 }
 
-static bool draw(const struct con_terminal *t)
+/* Let a screen draw, not too often; returns when it wants to go on. */
+static uint64_t draw(struct con *c, const struct con_terminal *t, uint64_t now)
 {
-    return !t->draw || t->draw(t->ctx);
+    if (!t->draw)
+        return CON_NEVER;
+    if (now >= c->drawn && now - c->drawn < DRAW_NS)
+        return c->drawn + DRAW_NS;
+    c->drawn = now;
+    return t->draw(t->ctx) ? CON_NEVER : now + DRAW_NS;
 }
 
 /* Give a terminal what it takes; returns when to try again. */
@@ -358,16 +399,16 @@ static uint64_t drain(struct con *c, unsigned terminal, uint64_t now)
         size_t n = con_queue_peek(q, piece, sizeof piece);
         spin_unlock(&c->lock);
         if (!n)
-            return draw(t) ? CON_NEVER : now;
+            return draw(c, t, now);
         size_t taken = t->put(t->ctx, piece, n);
         given += taken;
         spin_lock(&c->lock);
         con_queue_consume(q, taken);
         spin_unlock(&c->lock);
         if (taken < n)
-            return draw(t) ? now + TERMINAL_FULL_NS : now;
+            return now + TERMINAL_FULL_NS;
     }
-    (void)draw(t);
+    (void)draw(c, t, now);
     return now;
 }
 
@@ -401,31 +442,42 @@ uint64_t con_poll(struct con *c, uint64_t now)
 {
     if (c->panicking || !begin_polling(c))
         return CON_NEVER;
+    spin_lock(&c->lock);
+    c->polled = true;
+    spin_unlock(&c->lock);
     pass_input(c);
     uint64_t next = pass_to_guest(c) ? now + GUEST_FULL_NS : CON_NEVER;
     redraw_monitor(c);
     spin_lock(&c->lock);
-    next = MIN(next, show_partial_lines(c, now));
+    next = earlier(next, show_partial_lines(c, now));
     spin_unlock(&c->lock);
     for (unsigned t = 0; t < c->terminals && !c->panicking; t++)
-        next = MIN(next, drain(c, t, now));
+        next = earlier(next, drain(c, t, now));
     return end_polling(c) ? next : now;
+}
+
+void con_flush(struct con *c)
+{
+    if (c->panicking)
+        return;
+    /* Another CPU may be handing bytes over just now; or this one is in con_poll, if a command asked for this. */
+    for (unsigned spin = 0; spin < PANIC_SPIN && c->polling; spin++)
+        __builtin_ia32_pause();
+    spin_lock(&c->lock);
+    for (unsigned t = 0; t < c->terminals; t++)
+        drain_now(c, t);
+    spin_unlock(&c->lock);
 }
 
 void con_panic(struct con *c)
 {
     bool locked = false;
+    /* The CPU that crashed may hold the lock itself: it is not waited for long. */
     for (unsigned spin = 0; spin < PANIC_SPIN && !locked; spin++)
         locked = spin_try_lock(&c->lock);
-    if (!c->panicking) {
-        c->panicking = true;
-        for (unsigned t = 0; t < c->terminals; t++) {
-            char piece[PIECE];
-            for (size_t n; (n = con_queue_peek(&c->queue[t], piece, sizeof piece)) != 0;) {
-                c->terminal[t].put_now(c->terminal[t].ctx, piece, n);
-                con_queue_consume(&c->queue[t], n);
-            }
-        }
+    if (!atomic_exchange(&c->panicking, true)) {
+        for (unsigned t = 0; t < c->terminals; t++)
+            drain_now(c, t);
         if (c->view != CON_OVERVIEW)
             write_now(c, "\033[0m\r\n", 6);
     }

@@ -6,7 +6,8 @@
  * has a command line. The hypervisor's lines are shown in all three.
  *
  * Bytes in, bytes out: no device is known here. Nothing waits: output is queued, and con_poll() hands the terminals as
- * much as they take. Any CPU may call any function. One lock, con.lock, guards everything; it is the innermost of all
+ * much as they take. (Until con_poll() is first called, that is while the machine starts, lines are written at once.)
+ * Any CPU may call any function. One lock, con.lock, guards everything; it is the innermost of all
  * (taken under a partition's and under the log's), and no hook is called with it held. */
 #ifndef HV_CON_CON_H
 #define HV_CON_CON_H
@@ -25,11 +26,13 @@ _Static_assert(CON_QUEUE_SOURCES == CON_MAX_PARTITIONS + 2, "one source for each
 
 /* A place where the console is shown. */
 struct con_terminal {
-    /* Take some of the bytes without waiting; returns how many. Called by con_poll only, one call at a time. */
+    /* Take some of the bytes without waiting; returns how many. One call at a time. */
     size_t (*put)(void *ctx, const char *bytes, size_t len);
-    /* Draw some of what was put; true: nothing is left to draw. NULL for a terminal that needs none. */
+    /* For a screen, whose put() takes everything at once: draw some of it; true: nothing is left to draw. Called every few
+     * milliseconds. NULL for a line. */
     bool (*draw)(void *ctx);
-    /* Write all of them now, waiting if need be: after con_panic(), on whatever CPU crashed. */
+    /* Write all of them now, waiting if need be: after con_panic(), on whatever CPU crashed; from con_flush()
+     * and before the first con_poll(). */
     void (*put_now)(void *ctx, const char *bytes, size_t len);
     void *ctx;
     bool colours;        /* lines get their partition's colour */
@@ -67,6 +70,8 @@ struct con {
     _Atomic bool polling;         /* one CPU at a time is in con_poll; pairs with poll_again: see begin_polling */
     _Atomic bool poll_again;
     _Atomic bool panicking;
+    bool polled;                  /* con_poll was called: from then on nobody waits for a terminal */
+    uint64_t drawn;               /* when draw() was last called */
     struct con_hooks hooks;
     unsigned terminals;
     struct con_terminal terminal[CON_MAX_TERMINALS];
@@ -115,6 +120,9 @@ bool con_attach(struct con *c, unsigned partition) MUST_CHECK; /* false: there i
  * `now` in nanoseconds, of any steady clock. Returns when to call again at the latest (CON_NEVER: not before something
  * is written or typed), so that an idle CPU can halt meanwhile. If another CPU is in it, returns at once. */
 uint64_t con_poll(struct con *c, uint64_t now);
+
+/* Write all that is queued now, waiting for the terminals: before the machine is switched off. */
+void con_flush(struct con *c);
 
 /* The hypervisor is about to stop: write out what is queued, and from now on what the log says, at once and without
  * locks. Guests are no longer heard. */

@@ -34,8 +34,8 @@ void shell_line(struct shell *s, const char *format, ...)
 
 void shell_refresh(struct shell *s)
 {
-    s->partition_count = MIN(s->ops->partitions(s->ops->ctx, s->partitions, SHELL_MAX_PARTITIONS),
-                             (size_t)SHELL_MAX_PARTITIONS);
+    size_t count = s->ops->partitions(s->ops->ctx, s->partitions, SHELL_MAX_PARTITIONS);
+    s->partition_count = MIN(count, (size_t)SHELL_MAX_PARTITIONS);
 }
 
 /* False if there are more than SHELL_MAX_WORDS. */

@@ -142,7 +142,8 @@ static void run_exits(struct shell *s, command_t *self, call_t *call)
 static void run_cpus(struct shell *s, command_t *self, call_t *call)
 {
     (void)self, (void)call;
-    size_t count = MIN(s->ops->cpus(s->ops->ctx, s->cpus, SHELL_MAX_CPUS), (size_t)SHELL_MAX_CPUS);
+    size_t count = s->ops->cpus(s->ops->ctx, s->cpus, SHELL_MAX_CPUS);
+    count = MIN(count, (size_t)SHELL_MAX_CPUS);
     shell_line(s, "%3s %7s %-8s %7s %6s  %s", "CPU", "APIC ID", "STATE", "BUSY", "VCPUS", "RUNNING");
     for (size_t i = 0; i < count; i++) {
         const struct shell_cpu *c = &s->cpus[i];

@@ -116,11 +116,11 @@ TEST(the_controller_is_set_to_translate_and_to_interrupt_if_asked)
     memset(&chip, 0, sizeof chip);
     chip.config = 0x12;
     chip.waiting = "\x1E\x1E";
-    CHECK(i8042_init(&k, &io, true));
-    CHECK_EQ(chip.config, 0x41);
-    CHECK_EQ(*chip.waiting, 0);
-    CHECK(i8042_init(&k, &io, false));
+    CHECK(i8042_init(&k, &io));
     CHECK_EQ(chip.config, 0x40);
+    CHECK_EQ(*chip.waiting, 0);
+    i8042_set_irq(&k, true);
+    CHECK_EQ(chip.config, 0x41);
 }
 
 TEST(a_missing_or_deaf_controller_is_given_up)
@@ -131,11 +131,11 @@ TEST(a_missing_or_deaf_controller_is_given_up)
     memset(&chip, 0, sizeof chip);
     chip.waiting = "";
     chip.missing = true;
-    CHECK(!i8042_init(&k, &io, true));
+    CHECK(!i8042_init(&k, &io));
     CHECK(!i8042_poll(&k, out, &count));
     chip.missing = false;
     chip.deaf = true;
-    CHECK(!i8042_init(&k, &io, true));
+    CHECK(!i8042_init(&k, &io));
 }
 
 TEST(a_mouse_s_bytes_are_dropped)
@@ -145,7 +145,7 @@ TEST(a_mouse_s_bytes_are_dropped)
     size_t count;
     memset(&chip, 0, sizeof chip);
     chip.waiting = "";
-    CHECK(i8042_init(&k, &io, false));
+    CHECK(i8042_init(&k, &io));
     chip.waiting = "\x1E";
     chip.status_extra = 0x20;
     CHECK(i8042_poll(&k, out, &count));

@@ -461,6 +461,49 @@ TEST(a_panic_writes_what_is_queued_and_then_only_the_log)
     CHECK(!strcmp(screen, "[linux] last words\r\npanic: reason\r\n"));
 }
 
+TEST(while_the_machine_starts_each_line_is_written_at_once)
+{
+    fresh();
+    con.polled = false;
+    terminal_takes = 0;
+    con_log_sink(&con, "Trapeze starts\n", 15);
+    CHECK(!strcmp(screen, "Trapeze starts\r\n"));
+}
+
+TEST(a_flush_writes_all_that_is_queued)
+{
+    fresh();
+    terminal_takes = 0;
+    guest(0, "bye\n");
+    con_flush(&con);
+    CHECK(!strcmp(screen, "[linux] bye\r\n"));
+}
+
+static unsigned draws_left;
+
+static bool draw(void *ctx)
+{
+    (void)ctx;
+    if (draws_left)
+        draws_left--;
+    return draws_left == 0;
+}
+
+TEST(a_screen_is_drawn_bit_by_bit_and_not_too_often)
+{
+    fresh();
+    CHECK(con_add_terminal(&con, &(struct con_terminal){ .put = put, .put_now = put_now, .draw = draw }));
+    draws_left = 3;
+    now += 100 * MS;
+    CHECK_EQ(con_poll(&con, now), now + 5 * MS);
+    CHECK_EQ(draws_left, 2);
+    CHECK_EQ(con_poll(&con, now + MS), now + 5 * MS);
+    CHECK_EQ(draws_left, 2);
+    CHECK_EQ(con_poll(&con, now + 5 * MS), now + 10 * MS);
+    CHECK_EQ(con_poll(&con, now + 10 * MS), CON_NEVER);
+    CHECK_EQ(draws_left, 0);
+}
+
 TEST(a_second_cpu_that_polls_leaves_word_to_the_first)
 {
     fresh();
