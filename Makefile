@@ -117,6 +117,14 @@ unit: $(TESTS)
 
 check: all unit
 
+# Not part of unit: runs until FUZZ_SECONDS are over, or a crash is found.
+FUZZ_SECONDS ?= 60
+.PHONY: fuzz-decode
+fuzz-decode: tests/fuzz/fuzz_decode.c $(wildcard arch/x86_64/emul/*.c) hv/lib/fmt.c
+	@mkdir -p $(B)/fuzz/decode
+	clang -std=gnu11 -O1 -g -I. -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $^ -lZydis -o $(B)/fuzz/fuzz_decode
+	$(B)/fuzz/fuzz_decode -max_len=18 -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$(B)/fuzz/ $(B)/fuzz/decode
+
 size: $(B)/trapeze.debug
 	size $<
 

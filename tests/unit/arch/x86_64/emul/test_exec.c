@@ -259,6 +259,20 @@ TEST(moffs_takes_a_64_bit_address)
     CHECK_EQ(peek(0x12345), 0xa5);
 }
 
+TEST(movbe_swaps_and_a_segment_register_is_stored_as_a_word)
+{
+    start();
+    m.gpr[INSN_RBX] = 0x2000;
+    m.gpr[INSN_RAX] = 0x11223344;
+    CHECK_EQ(RUN(64, 0x0f, 0x38, 0xf1, 0x03), EXEC_DONE);
+    CHECK_EQ(peek(0x2000), 0x44332211);
+    CHECK_EQ(RUN(64, 0x66, 0x0f, 0x38, 0xf0, 0x03), EXEC_DONE);
+    CHECK_EQ(m.gpr[INSN_RAX], 0x11221122);
+    m.cpu.seg[INSN_GS].selector = 0xabcd;
+    CHECK_EQ(RUN(64, 0x48, 0x8c, 0x2b), EXEC_DONE);         /* REX.W: memory still gets 16 bits */
+    CHECK_EQ(peek(0x2000), 0x4433abcd);
+}
+
 TEST(segment_limits_and_types_are_checked_in_protected_mode)
 {
     start();
