@@ -288,3 +288,33 @@ TEST(the_files_can_be_listed_before_parsing)
     config_list_files(text, sizeof text - 1, list, NULL);
     CHECK(!strcmp(messages, "k\ni j\nm\nf\n"));
 }
+
+static bool any_file(void *ctx, const char *name, uint64_t *size)
+{
+    (void)ctx;
+    (void)name;
+    *size = 512;
+    return true;
+}
+
+/* They are what a reader starts from: on the machine they are written for (2 CPUs, 1 GiB) nothing may be wrong. */
+TEST(the_examples_have_no_mistake)
+{
+    static const char *const files[] = { "default", "linux-smp", "shares", "kernel-test" };
+    struct config_limits limits = { "example", 960ull << 20, 2, any_file, NULL };
+    struct config_errors errors = { collect, NULL };
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        char path[64], text[4096];
+        snprintf(path, sizeof path, "configs/%s.cfg", files[i]);
+        FILE *f = fopen(path, "rb");
+        CHECK(f);
+        size_t len = fread(text, 1, sizeof text, f);
+        fclose(f);
+        CHECK(len > 0 && len < sizeof text);
+        messages[0] = '\0';
+        unsigned mistakes = config_parse(text, len, &limits, &config, &errors);
+        if (mistakes)
+            printf("  %s", messages);
+        CHECK_EQ(mistakes, 0);
+    }
+}
