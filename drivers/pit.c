@@ -24,3 +24,8 @@ void pit_clock(struct clock_ref *clock)
     outb(PIT_CHANNEL2, 0);
     *clock = (struct clock_ref){ "PIT channel 2", PIT_HZ, 16, pit_read, NULL };
 }
+
+void pit_stop(void)
+{
+    outb(PIT_GATE, (uint8_t)(inb(PIT_GATE) & ~(SPEAKER_ON | GATE_ON)));
+}

@@ -9,4 +9,7 @@
 /* Starts channel 2 as a 16-bit counter that wraps every 55 ms, speaker off. */
 void pit_clock(struct clock_ref *clock);
 
+/* Gate closed: nothing ticks that nobody reads. */
+void pit_stop(void);
+
 #endif

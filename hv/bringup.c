@@ -150,6 +150,7 @@ static void clock_start(void)
     pit_clock(&refs[count++]);
     if (!tsc_calibrate(refs, count))
         panic("no timer of this machine counts, so nothing can be scheduled");
+    pit_stop();
     machine.lapic_timer_hz = tsc_calibrate_lapic();
     log_line("lapic: timer at %llu kHz", (unsigned long long)(machine.lapic_timer_hz / 1000));
 }

@@ -14,12 +14,18 @@
 
 typedef unsigned long long ull;
 
-enum { TIMER_VECTOR = 0x40, HELLO_VECTOR = 0x41 };
+enum { TIMER_VECTOR = 0x40, HELLO_VECTOR = 0x41, STORM_VECTOR = 0x42, PANIC_VECTOR = 0x43 };
 #define WAKES 20u
+#define STORM 3000u
 
 static _Atomic unsigned hellos;
 static unsigned timer_fired, hello_irqs;
 static unsigned nmi_seen;
+static _Atomic bool storm_over;
+static volatile unsigned storm_depth, storm_nested, storm_wrong;
+
+static void nmi_storm(void *ctx, unsigned vector);
+static void panic_here(void *ctx, unsigned vector);
 
 static void check(bool ok, const char *what)
 {
@@ -43,6 +49,8 @@ static NORETURN void ap_main(struct pcpu *p)
     static unsigned wakes[PCPU_MAX];
     log_line("selftest: hello from CPU %u, APIC ID %u, RSP %016llx", p->index, lapic_id(), (ull)read_rsp());
     irq_set_handler(HELLO_VECTOR, on_timer, &wakes[p->index]);
+    irq_set_handler(STORM_VECTOR, nmi_storm, NULL);
+    irq_set_handler(PANIC_VECTOR, panic_here, NULL);
     atomic_fetch_add(&hellos, 1);
     for (;;) {
         cpu_idle_arm();
@@ -130,6 +138,61 @@ static void run_all(void)
 }
 
 static void poke(volatile uintptr_t address) { *(volatile char *)address = 0; }
+/* NMIs in a storm, onto code that faults, sleeps and calls: every one must come and go without a trace. */
+static void nmi_storm(void *ctx, unsigned vector)
+{
+    (void)ctx, (void)vector;
+    for (unsigned i = 0; i < STORM; i++) {
+        lapic_send_nmi(pcpu_at(0)->apic_id);
+        for (volatile unsigned wait = i % 97; wait > 0; wait--)
+            ;
+    }
+    atomic_store(&storm_over, true);
+}
+
+/* An exception inside the NMI handler ends the blocking of NMIs: the next one nests. */
+static void on_storm_nmi(void *ctx)
+{
+    uint64_t value;
+    ++*(unsigned *)ctx;
+    storm_nested += storm_depth++ != 0;
+    if (load64_safe((const void *)16, &value))
+        storm_wrong++;
+    storm_depth--;
+}
+
+static void run_nmi(void)
+{
+    unsigned seen = 0, faults = 0;
+    nmi_set_handler(on_storm_nmi, &seen);
+    lapic_send(pcpu_at(1)->apic_id, STORM_VECTOR);
+    while (!atomic_load(&storm_over)) {
+        uint64_t value = 1234;
+        faults += !load64_safe((const void *)16, &value) && value == 1234;
+    }
+    log_line("selftest: %u NMIs seen, %u nested, during %u faults", seen, storm_nested, faults);
+    check(seen > 0 && faults > 0 && storm_wrong == 0 && storm_depth == 0, "a storm of NMIs over faulting code");
+    unsigned before = seen;
+    nmi_unblock();
+    lapic_send_nmi(pcpu_this()->apic_id);
+    tsc_delay_us(100);
+    check(seen == before + 1, "nmi_unblock returns, and an NMI to itself arrives");
+    log_line("selftest: all done");
+}
+
+static void panic_here(void *ctx, unsigned vector)
+{
+    (void)ctx;
+    panic("on another CPU, by vector %u", vector);
+}
+
+static void run_panic_other(void)
+{
+    lapic_send(pcpu_at(1)->apic_id, PANIC_VECTOR);
+    tsc_delay_us(3000000);
+    log_emergency("selftest: FAILED: the boot CPU runs on beside a panic");
+}
+
 static void run_null(void) { poke(8); }
 static void run_panic(void) { panic("asked for by the command line, number %d", 42); }
 static void run_text(void) { poke((uintptr_t)run_null); }
@@ -157,7 +220,7 @@ static const struct {
     void (*run)(void);
 } tests[] = {
     { "cpu", run_all }, { "panic", run_panic }, { "null", run_null }, { "text", run_text },
-    { "nx", run_nx }, { "overflow", run_overflow }, { "reset", run_reset },
+    { "nmi", run_nmi }, { "panic-other", run_panic_other }, { "nx", run_nx }, { "overflow", run_overflow }, { "reset", run_reset },
 };
 
 static void on_own_stack(void *arg)

@@ -45,6 +45,7 @@ static void read_basic(struct cpu_features *f)
     f->smep = r.ebx & CPUID_7_EBX_SMEP;
     f->smap = r.ebx & CPUID_7_EBX_SMAP;
     f->invpcid = r.ebx & CPUID_7_EBX_INVPCID;
+    f->tsc_adjust = r.ebx & CPUID_7_EBX_TSC_ADJUST;
     f->fsgsbase = r.ebx & CPUID_7_EBX_FSGSBASE;
     f->umip = r.ecx & CPUID_7_ECX_UMIP;
     f->pku = r.ecx & CPUID_7_ECX_PKU;

@@ -13,7 +13,7 @@ struct cpu_features {
     bool smep, smap, umip;
     bool pcid, invpcid, fsgsbase, pku;
     bool xsave, xsaves;
-    bool x2apic, tsc_deadline, invariant_tsc, rdtscp, arat;
+    bool x2apic, tsc_deadline, tsc_adjust, invariant_tsc, rdtscp, arat;
     bool vmx, svm, hypervisor;
 };
 extern struct cpu_features cpu_features;

@@ -39,6 +39,7 @@ struct pcpu {
     uint32_t apic_id;
     _Atomic uint32_t state;      /* enum pcpu_state */
     _Atomic uint32_t woken;      /* an NMI came since cpu_idle_arm() */
+    uint64_t tsc_online;         /* its TSC just before it became PCPU_ONLINE */
     void *stack_top;
     void *ist_top[HOST_IST_COUNT]; /* [0] is IST1 */
     nmi_handler_t nmi_fn;

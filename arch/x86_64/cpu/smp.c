@@ -26,6 +26,7 @@ HW_OFFSET(struct trampoline_params, long_mode_offset, 56);
 
 extern const char trampoline_start[], trampoline_params[], trampoline_end[];
 
+static uint64_t boot_tsc_adjust;
 static void (*ap_entry)(struct pcpu *p); /* of the CPU that starts: one at a time */
 
 static const char *const texts[] = {
@@ -51,6 +52,22 @@ static bool cpu_is_fit(struct pcpu *p)
            mine.vmx == boot->vmx && mine.svm == boot->svm && (mine.xsave || !boot->xsave);
 }
 
+/* Firmware that wrote a CPU's TSC leaves the difference here; the same value everywhere brings them together. */
+static void tsc_adopt(void)
+{
+    if (cpu_features.tsc_adjust && rdmsr(IA32_TSC_ADJUST) != boot_tsc_adjust)
+        wrmsr(IA32_TSC_ADJUST, boot_tsc_adjust);
+}
+
+/* A started CPU's TSC must lie between the boot CPU's before and after the start. */
+static void tsc_compare(const struct pcpu *p, uint64_t before, uint64_t after)
+{
+    if (p->tsc_online < before || p->tsc_online > after)
+        log_line("cpu %u: its TSC is %llu us %s the boot CPU's: times of different CPUs do not compare", p->index,
+                 (unsigned long long)(tsc_to_ns(p->tsc_online < before ? before - p->tsc_online : p->tsc_online - after) / 1000),
+                 p->tsc_online < before ? "behind" : "ahead of");
+}
+
 /* First C on the new CPU, on its own stack. */
 static NORETURN void ap_main(struct pcpu *p)
 {
@@ -62,6 +79,8 @@ static NORETURN void ap_main(struct pcpu *p)
             hlt();
     }
     lapic_enable();
+    tsc_adopt();
+    p->tsc_online = rdtsc_ordered();
     void (*entry)(struct pcpu *) = ap_entry;
     atomic_store_explicit(&p->state, PCPU_ONLINE, memory_order_release); /* pairs with wait_for() */
     entry(p);
@@ -114,9 +133,13 @@ enum smp_result smp_start(const struct smp_config *c, struct pcpu *p)
     ap_entry = c->entry;
     trampoline_write(c, p);
     atomic_store_explicit(&p->state, PCPU_STARTING, memory_order_release);
+    boot_tsc_adjust = cpu_features.tsc_adjust ? rdmsr(IA32_TSC_ADJUST) : 0;
+    uint64_t before = rdtsc_ordered();
     bool answered = knock(c, p);
-    if (answered && atomic_load_explicit(&p->state, memory_order_acquire) == PCPU_ONLINE)
+    if (answered && atomic_load_explicit(&p->state, memory_order_acquire) == PCPU_ONLINE) {
+        tsc_compare(p, before, rdtsc_ordered());
         return SMP_OK;
+    }
     /* Back to waiting: it must not come later, into a page used for other things, nor keep the stack it is on. */
     lapic_send_init(p->apic_id);
     tsc_delay_us(INIT_WAIT_US);

@@ -259,6 +259,9 @@ enum msr_kvm {
 #define MCG_STATUS_EIPV  (UINT64_C(1) << 1)
 #define MCG_STATUS_MCIP  (UINT64_C(1) << 2)
 
+#define MC_STATUS_ADDRV  (UINT64_C(1) << 58)
+#define MC_STATUS_VAL    (UINT64_C(1) << 63)
+
 #define VM_CR_LOCK       (UINT64_C(1) << 3)  /* AMD: SVMDIS cannot be changed */
 #define VM_CR_SVMDIS     (UINT64_C(1) << 4)
 
