@@ -28,12 +28,14 @@ static uint8_t bit(unsigned n) { return (uint8_t)(1u << n); }
 /* The input of highest priority in `set`, NONE if empty; `*priority` is 0 for the highest. */
 static unsigned highest(const struct vpic_chip *chip, uint8_t set, unsigned *priority)
 {
-    for (*priority = 0; *priority < 8; ++*priority) {
-        unsigned input = (chip->lowest + 1 + *priority) & 7;
-        if (set & bit(input))
-            return input;
+    unsigned first = (chip->lowest + 1u) & 7;
+    unsigned in_order = (set >> first | set << (8 - first)) & 0xff;
+    if (!in_order) {
+        *priority = NONE;
+        return NONE;
     }
-    return NONE;
+    *priority = (unsigned)__builtin_ctz(in_order);
+    return (first + *priority) & 7;
 }
 
 /* The request that the chip would acknowledge now, NONE if no unmasked one outranks what is in service. */

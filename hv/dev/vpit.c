@@ -211,10 +211,11 @@ static void deliver(struct vpit *pit, vtime_t now)
     irq_line_set(&pit->irq, true);
 }
 
-/* Everything up to `now` has happened: called before each access and at each deadline. */
+/* Everything up to `now` has happened: called before each access that changes something, and at each deadline. */
 static int64_t sync(struct vpit *pit, vtime_t now)
 {
     int64_t tick = tick_at(now);
+    pit->quiet_until = 0;
     pit->owed += (uint64_t)advance(&pit->channel[0], tick);
     for (unsigned i = 1; i < VPIT_CHANNELS; i++)
         advance(&pit->channel[i], tick);
@@ -222,19 +223,42 @@ static int64_t sync(struct vpit *pit, vtime_t now)
     return tick;
 }
 
+static vtime_t moment_of(int64_t tick)
+{
+    return tick == TICK_NEVER ? VTIME_NEVER : ns_from_ticks((uint64_t)tick, VPIT_HZ);
+}
+
+static vtime_t interrupt_deadline(const struct vpit *pit, int64_t tick)
+{
+    const struct vpit_channel *c = &pit->channel[0];
+    if (pit->owed)
+        return pit->not_before;
+    vtime_t at = moment_of(next_edge(c, tick));
+    return periodic(c) ? MAX(at, pit->not_before) : at;
+}
+
+static vtime_t reload_deadline(const struct vpit *pit)
+{
+    int64_t next = TICK_NEVER;
+    for (unsigned i = 0; i < VPIT_CHANNELS; i++)
+        if (pit->channel[i].reload_due)
+            next = MIN(next, pit->channel[i].reload_at);
+    return moment_of(next);
+}
+
+/* A count that takes over on its own only needs time where it moves the next interrupt: on channel 0. */
 static vtime_t vpit_expire(void *dev, vtime_t now)
 {
     struct vpit *pit = dev;
-    const struct vpit_channel *c = &pit->channel[0];
-    int64_t tick = sync(pit, now), next = next_edge(c, tick);
-    if (pit->owed)
-        return pit->not_before;
-    if (c->reload_due)
-        next = MIN(next, c->reload_at);
-    if (next == TICK_NEVER)
-        return VTIME_NEVER;
-    vtime_t at = ns_from_ticks((uint64_t)next, VPIT_HZ);
-    return periodic(c) ? MAX(at, pit->not_before) : at;
+    if (now < pit->quiet_until)
+        return pit->deadline;
+    int64_t tick = sync(pit, now);
+    vtime_t reload = reload_deadline(pit);
+    pit->deadline = interrupt_deadline(pit, tick);
+    if (pit->channel[0].reload_due)
+        pit->deadline = MIN(pit->deadline, moment_of(pit->channel[0].reload_at));
+    pit->quiet_until = MIN(pit->deadline, reload);
+    return pit->deadline;
 }
 
 /* ---- registers ------------------------------------------------------------------------------------------------- */
@@ -340,7 +364,7 @@ static uint64_t vpit_read(void *dev, uint64_t offset, unsigned size, vtime_t now
 {
     struct vpit *pit = dev;
     (void)size;
-    int64_t tick = sync(pit, now);
+    int64_t tick = now < pit->quiet_until ? tick_at(now) : sync(pit, now);
     if (offset == PORT61)
         return read_port61(pit, tick);
     return offset == CONTROL ? 0xff : read_counter(&pit->channel[offset], tick);

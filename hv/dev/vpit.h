@@ -47,6 +47,8 @@ struct vpit {
     bool irq_level;
     uint64_t owed;              /* edges not delivered yet */
     vtime_t not_before;         /* the next periodic edge is not delivered before this */
+    vtime_t deadline;           /* what expire() last answered ... */
+    vtime_t quiet_until;        /* ... and the moment before which nothing at all changes by itself; 0: not known */
     uint64_t edges, coalesced;
 };
 

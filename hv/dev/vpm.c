@@ -34,17 +34,20 @@ static void update_sci(struct vpm *pm)
     irq_line_set(&pm->sci, level);
 }
 
-/* "Power Management Timer": TMR_STS is set whenever the highest bit changes. Returns the changes so far. */
-static uint64_t half_turns(const struct vpm *pm, vtime_t now)
+static vtime_t turn_after(const struct vpm *pm, vtime_t now)
 {
-    return ticks_from_ns(now, VPM_TIMER_HZ) >> (timer_bits(pm) - 1);
+    unsigned shift = timer_bits(pm) - 1;
+    uint64_t turns = ticks_from_ns(now, VPM_TIMER_HZ) >> shift;
+    return ns_from_ticks((turns + 1) << shift, VPM_TIMER_HZ);
 }
 
+/* "Power Management Timer": TMR_STS is set whenever the highest bit changes. */
 static void sync(struct vpm *pm, vtime_t now)
 {
-    if (half_turns(pm, now) != half_turns(pm, pm->synced))
-        pm->status |= VPM_TMR;
-    pm->synced = now;
+    if (now < pm->next_turn)
+        return;
+    pm->next_turn = turn_after(pm, now);
+    pm->status |= VPM_TMR;
     update_sci(pm);
 }
 
@@ -54,7 +57,7 @@ static vtime_t vpm_expire(void *dev, vtime_t now)
     sync(pm, now);
     if (!(pm->enable & VPM_TMR) || pm->status & VPM_TMR)
         return VTIME_NEVER;
-    return ns_from_ticks((half_turns(pm, now) + 1) << (timer_bits(pm) - 1), VPM_TIMER_HZ);
+    return pm->next_turn;
 }
 
 bool vpm_press_power_button(struct vpm *pm)
@@ -138,7 +141,7 @@ static void vpm_reset(void *dev, vtime_t now)
     pm->control = VPM_SCI_EN;
     memset(pm->gpe_enable, 0, sizeof pm->gpe_enable);
     memset(pm->smi, 0, sizeof pm->smi);
-    pm->synced = now;
+    pm->next_turn = turn_after(pm, now);
     update_sci(pm);
 }
 

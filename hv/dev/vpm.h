@@ -44,7 +44,7 @@ struct vpm {
     uint8_t gpe_enable[2];
     uint8_t smi[2];                 /* B2h, B3h */
     bool timer_32bit;               /* must agree with the FADT's TMR_VAL_EXT */
-    vtime_t synced;                 /* TMR_STS is right up to here */
+    vtime_t next_turn;              /* when the timer's highest bit changes next */
     struct irq_line sci;
     bool sci_level;
     struct dev_request power_off;

@@ -170,21 +170,36 @@ static bool alarm_matches(const struct vrtc *rtc, unsigned alarm, uint8_t encode
     return rtc->ram[alarm] >= ALARM_ANY || rtc->ram[alarm] == encoded;
 }
 
-/* The first second of the day, from `from` on, at which the alarm goes off; NOT_IN_A_DAY if none is left. */
+typedef uint8_t encode_fn(const struct vrtc *rtc, unsigned value);
+
+/* The first value from `from` on that the alarm byte lets through; `end` if there is none. */
+static unsigned first_match(const struct vrtc *rtc, unsigned alarm, encode_fn *encoded, unsigned from, unsigned end)
+{
+    while (from < end && !alarm_matches(rtc, alarm, encoded(rtc, from)))
+        from++;
+    return from;
+}
+
+/* The first second of the day, from `from` on, at which the alarm goes off; NOT_IN_A_DAY if none is left. Found field by
+ * field, so that an alarm that never comes does not cost a search through the day. */
 static unsigned alarm_in_day(const struct vrtc *rtc, unsigned from)
 {
-    unsigned t = from;
-    while (t < DAY_SECONDS) {
-        if (!alarm_matches(rtc, CMOS_HOURS_ALARM, encode_hour(rtc, t / 3600)))
-            t = (t / 3600 + 1) * 3600;
-        else if (!alarm_matches(rtc, CMOS_MINUTES_ALARM, encode(rtc, t / 60 % 60)))
-            t = (t / 60 + 1) * 60;
-        else if (!alarm_matches(rtc, CMOS_SECONDS_ALARM, encode(rtc, t % 60)))
-            t++;
-        else
-            return t;
+    unsigned hour = from / 3600, minute = from / 60 % 60, second = from % 60;
+    unsigned first_minute = first_match(rtc, CMOS_MINUTES_ALARM, encode, 0, 60);
+    unsigned first_second = first_match(rtc, CMOS_SECONDS_ALARM, encode, 0, 60);
+    if (first_minute == 60 || first_second == 60)
+        return NOT_IN_A_DAY;
+    if (first_match(rtc, CMOS_HOURS_ALARM, encode_hour, hour, hour + 1) == hour) {
+        bool this_minute = first_match(rtc, CMOS_MINUTES_ALARM, encode, minute, minute + 1) == minute;
+        unsigned at = first_match(rtc, CMOS_SECONDS_ALARM, encode, second, 60);
+        if (this_minute && at < 60)
+            return hour * 3600 + minute * 60 + at;
+        at = first_match(rtc, CMOS_MINUTES_ALARM, encode, minute + 1, 60);
+        if (at < 60)
+            return hour * 3600 + at * 60 + first_second;
     }
-    return NOT_IN_A_DAY;
+    hour = first_match(rtc, CMOS_HOURS_ALARM, encode_hour, hour + 1, 24);
+    return hour < 24 ? hour * 3600 + first_minute * 60 + first_second : NOT_IN_A_DAY;
 }
 
 /* The first moment after `seconds` at which the alarm goes off; INT64_MAX if it never does. */
@@ -194,7 +209,7 @@ static int64_t next_alarm(const struct vrtc *rtc, int64_t seconds)
     unsigned at = alarm_in_day(rtc, (unsigned)(seconds + 1 - midnight));
     if (at != NOT_IN_A_DAY)
         return midnight + at;
-    at = alarm_in_day(rtc, 0);
+    at = alarm_in_day(rtc, 0);      /* tomorrow, then */
     return at == NOT_IN_A_DAY ? INT64_MAX : midnight + DAY_SECONDS + at;
 }
 
@@ -211,14 +226,16 @@ static void update_irq(struct vrtc *rtc)
 /* Set the flags for everything that happened after the last call, up to `now`. */
 static void sync(struct vrtc *rtc, vtime_t now)
 {
-    uint32_t cycles = periodic_cycles(rtc);
+    uint8_t known = rtc->ram[CMOS_C];
+    uint32_t cycles = known & C_PF ? 0 : periodic_cycles(rtc);
+    if (now == rtc->synced)
+        return;
     if (cycles && periods_at(rtc, now, cycles) != periods_at(rtc, rtc->synced, cycles))
         rtc->ram[CMOS_C] |= C_PF;
-    int64_t before = vrtc_time(rtc, rtc->synced), after = vrtc_time(rtc, now);
-    if (after > before) {
-        rtc->ram[CMOS_C] |= C_UF;
-        if (!(rtc->ram[CMOS_C] & C_AF) && next_alarm(rtc, before) <= after)
-            rtc->ram[CMOS_C] |= C_AF;
+    if ((known & (C_UF | C_AF)) != (C_UF | C_AF)) {
+        int64_t before = vrtc_time(rtc, rtc->synced), after = vrtc_time(rtc, now);
+        rtc->ram[CMOS_C] |= after > before ? C_UF : 0;
+        rtc->ram[CMOS_C] |= after > before && !(known & C_AF) && next_alarm(rtc, before) <= after ? C_AF : 0;
     }
     rtc->synced = now;
     update_irq(rtc);
