@@ -7,10 +7,10 @@
 
 #include "hv/lib/types.h"
 
-#define SCHED_SLICE_NS      UINT64_C(10000000)  /* the turn of an entity while others wait */
-#define SCHED_MIN_SLICE_NS  UINT64_C(100000)    /* no turn is cut shorter, but by a cap's end */
-#define SCHED_PERIOD_NS     UINT64_C(100000000) /* caps are per this period */
-#define SCHED_CREDIT_NS     UINT64_C(5000000)   /* head start, at most, of one that wakes */
+#define SCHED_SLICE_NS       UINT64_C(10000000)  /* the turn of an entity while others wait */
+#define SCHED_PERIOD_NS      UINT64_C(100000000) /* caps are per this period of the clock; the turn of one alone */
+#define SCHED_CREDIT_NS      UINT64_C(5000000)   /* head start, at most, of one that wakes */
+#define SCHED_GRANULARITY_NS UINT64_C(1000000)   /* a turn is not broken for one whose claim is less than this better */
 #define SCHED_NEVER         UINT64_MAX
 #define SCHED_MAX_WEIGHT    65535u
 #define SCHED_MAX_CPUS      64u
@@ -31,12 +31,13 @@ struct sched_entity {
     uint32_t cap_percent;  /* of one CPU; 0: none */
     uint64_t allowed;      /* bit n: may run on CPU n */
     enum sched_state state;
-    uint32_t cpu;          /* where it is queued or was last */
+    uint32_t cpu;          /* where it is queued or was last; UINT32_MAX: never yet */
     struct sched_rq *rq;   /* NULL while blocked */
     uint64_t ran_ns;       /* CPU time ever received */
     /* the policy's own */
-    uint64_t vruntime;     /* run time divided by weight, 2^16 units per ns at weight 1 */
-    uint64_t inverse;      /* those units per ns at this weight */
+    uint64_t vruntime;     /* run time divided by weight, 64 units per ns at weight 1; comparable in one queue */
+    uint32_t remainder;    /* of that division */
+    int64_t lag;           /* while blocked: vruntime against the queue it left */
     uint64_t period_start, period_ran; /* cap accounting; a turn too long is taken off the next periods */
     struct sched_entity *next, *prev;
 };
@@ -48,8 +49,10 @@ struct sched_rq {
     uint64_t min_vruntime;  /* never goes back */
     struct sched_entity *current; /* NULL: idle */
     uint64_t charged_until; /* up to when `current` was charged */
+    uint64_t turn_end;      /* of `current` */
     struct sched_entity *ready;     /* runnable, by vruntime, without `current` */
-    struct sched_entity *throttled; /* by the start of their next period */
+    struct sched_entity *throttled; /* in no order */
+    uint64_t next_release;  /* when the first of them may run again */
 };
 
 struct sched_decision {
@@ -78,7 +81,13 @@ void sched_block(struct sched_entity *e);
 /* Charge the running time of the current entity, when its turn ends or before any other call that depends on it. */
 void sched_charge(struct sched_rq *rq, struct sched_entity *e, uint64_t ran_ns);
 
-/* Who runs from now on. The one that ran is put back in order, or on the throttled list if its cap is used up. */
+/* The current entity only waits for another (PAUSE in a loop): whoever waits goes first, at the next sched_pick. */
+void sched_give_way(struct sched_rq *rq);
+
+/* Who runs from now on; sched_charge comes first. The one that ran is put back in order, or on the throttled list if its
+ * cap is used up; it stays if its turn is not over and nobody has a much better claim. Reservations, when they come,
+ * are looked at here before the shares. To be work-conserving: if someone still waits afterwards (rq->ready) and another
+ * CPU is idle, wake that one to try sched_steal, since it may be allowed to run who was pushed aside just now. */
 struct sched_decision sched_pick(struct sched_rq *rq, uint64_t now) MUST_CHECK;
 
 /* For an idle CPU: move one waiting entity that is allowed on `to->cpu` from `from` to `to`; NULL if there is none.

@@ -1,0 +1,468 @@
+/* The policy on a simulated machine: CPUs that do what sched_pick says, and entities that spin, or work and sleep. */
+#include "hv/sched/policy.h"
+#include <string.h>
+#include "tests/unit/arch/x86_64/mmu/fake_pages.h"
+#include "tests/unit/test.h"
+
+#define MS UINT64_C(1000000)
+#define PERIOD SCHED_PERIOD_NS
+#define MAX_TASKS 40
+#define MAX_CPUS 4
+#define ALL_CPUS UINT64_MAX
+
+struct task {
+    struct sched_entity e;
+    uint64_t work, sleep; /* work 0: spins for ever */
+    uint64_t left;        /* of this burst of work */
+    uint64_t wake_at;     /* while it sleeps */
+    uint64_t woken_at, worst_wait; /* from waking to running */
+    uint64_t period_ran, worst_period; /* CPU time per period of the clock */
+};
+
+static struct task tasks[MAX_TASKS];
+static struct sched_rq rqs[MAX_CPUS];
+static struct sched_rq *const all_rqs[MAX_CPUS] = { &rqs[0], &rqs[1], &rqs[2], &rqs[3] };
+static struct sched_decision run[MAX_CPUS];
+static uint64_t next_pick[MAX_CPUS], idle_ns[MAX_CPUS], clock_ns, switches, lateness;
+static size_t task_count, cpu_count;
+static bool wasted; /* a CPU was idle while a task that it might have run waited */
+
+static void begin(size_t cpus)
+{
+    memset(tasks, 0, sizeof(tasks));
+    memset(run, 0, sizeof(run));
+    memset(next_pick, 0, sizeof(next_pick));
+    memset(idle_ns, 0, sizeof(idle_ns));
+    task_count = 0;
+    cpu_count = cpus;
+    clock_ns = 12345678;
+    switches = lateness = 0;
+    wasted = false;
+    for (uint32_t i = 0; i < cpus; i++)
+        sched_rq_init(&rqs[i], i);
+}
+
+static void wake(struct task *t)
+{
+    size_t i = sched_place(all_rqs, cpu_count, &t->e);
+    t->left = t->work;
+    t->woken_at = clock_ns;
+    t->wake_at = SCHED_NEVER;
+    if (sched_wake(&rqs[i], &t->e, clock_ns))
+        next_pick[i] = clock_ns;
+}
+
+static struct task *add(uint32_t weight, uint32_t cap, uint64_t allowed, uint64_t work, uint64_t sleep)
+{
+    struct task *t = &tasks[task_count++];
+    *t = (struct task){ .work = work, .sleep = sleep };
+    if (sched_entity_init(&t->e, weight, cap, allowed) != SCHED_OK)
+        return NULL;
+    wake(t);
+    return t;
+}
+
+static struct task *task_of(struct sched_entity *e)
+{
+    return e ? CONTAINER_OF(e, struct task, e) : NULL;
+}
+
+static void pick(size_t cpu)
+{
+    struct sched_entity *was = run[cpu].entity;
+    run[cpu] = sched_pick(&rqs[cpu], clock_ns);
+    for (size_t i = 0; !run[cpu].entity && i < cpu_count; i++)
+        if (i != cpu && sched_steal(&rqs[i], &rqs[cpu], clock_ns))
+            run[cpu] = sched_pick(&rqs[cpu], clock_ns);
+    struct task *t = task_of(run[cpu].entity);
+    next_pick[cpu] = run[cpu].until;
+    if (t && lateness) /* the hardware's timer comes a little late */
+        next_pick[cpu] += lateness;
+    if (t && t->woken_at) {
+        t->worst_wait = MAX(t->worst_wait, clock_ns - t->woken_at);
+        t->woken_at = 0;
+    }
+    switches += run[cpu].entity != was;
+    for (size_t c = 0; c < cpu_count && rqs[cpu].ready; c++) /* as policy.h asks: idle CPUs look for who waits */
+        if (!run[c].entity)
+            next_pick[c] = clock_ns;
+}
+
+/* When something happens next, at the latest at the end of the clock's period. */
+static uint64_t next_time(uint64_t end)
+{
+    uint64_t next = MIN(end, (clock_ns / PERIOD + 1) * PERIOD);
+    for (size_t i = 0; i < cpu_count; i++) {
+        struct task *t = task_of(run[i].entity);
+        next = MIN(next, next_pick[i]);
+        if (t && t->work)
+            next = MIN(next, clock_ns + t->left);
+    }
+    for (size_t i = 0; i < task_count; i++)
+        if (tasks[i].e.state == SCHED_BLOCKED)
+            next = MIN(next, tasks[i].wake_at);
+    return MAX(next, clock_ns);
+}
+
+static void pass(size_t cpu, uint64_t ns)
+{
+    struct task *t = task_of(run[cpu].entity);
+    if (!t) {
+        idle_ns[cpu] += ns;
+        for (size_t i = 0; i < task_count; i++)
+            wasted |= ns && tasks[i].e.state == SCHED_RUNNABLE && (tasks[i].e.allowed >> cpu & 1);
+        return;
+    }
+    sched_charge(&rqs[cpu], &t->e, ns);
+    t->period_ran += ns;
+    t->worst_period = MAX(t->worst_period, t->period_ran);
+    if (t->work && (t->left -= ns) == 0) {
+        sched_block(&t->e);
+        run[cpu].entity = NULL;
+        t->wake_at = clock_ns + ns + t->sleep;
+        next_pick[cpu] = clock_ns + ns;
+    }
+}
+
+static void simulate(uint64_t duration)
+{
+    for (uint64_t end = clock_ns + duration; clock_ns < end;) {
+        for (unsigned idle = 0; idle < 2; idle++) /* who is idle looks last */
+            for (size_t i = 0; i < cpu_count; i++)
+                if (next_pick[i] <= clock_ns && (idle || run[i].entity || rqs[i].ready))
+                    pick(i);
+        uint64_t next = next_time(end);
+        for (size_t i = 0; i < cpu_count; i++)
+            pass(i, next - clock_ns);
+        clock_ns = next;
+        for (size_t i = 0; i < task_count; i++) {
+            if (clock_ns % PERIOD == 0)
+                tasks[i].period_ran = 0;
+            if (tasks[i].e.state == SCHED_BLOCKED && tasks[i].wake_at <= clock_ns)
+                wake(&tasks[i]);
+        }
+    }
+}
+
+/* Per mille of `duration`. */
+static uint64_t share(const struct task *t, uint64_t duration)
+{
+    return t->e.ran_ns * 1000 / duration;
+}
+
+static bool is_near(uint64_t value, uint64_t expected, uint64_t percent)
+{
+    return value * 100 >= expected * (100 - percent) && value * 100 <= expected * (100 + percent);
+}
+
+/* ---- shares --------------------------------------------------------------------------------------------------------- */
+
+TEST(spinners_of_weights_1_2_4_get_their_shares_within_2_percent)
+{
+    begin(1);
+    struct task *a = add(1, 0, 1, 0, 0), *b = add(2, 0, 1, 0, 0), *c = add(4, 0, 1, 0, 0);
+    simulate(100 * PERIOD);
+    CHECK(is_near(a->e.ran_ns * 7, 100 * PERIOD, 2));
+    CHECK(is_near(b->e.ran_ns * 7, 200 * PERIOD, 2));
+    CHECK(is_near(c->e.ran_ns * 7, 400 * PERIOD, 2));
+    CHECK_EQ(a->e.ran_ns + b->e.ran_ns + c->e.ran_ns, 100 * PERIOD);
+    CHECK(switches <= 100 * PERIOD / SCHED_SLICE_NS + 3); /* and no more often than turns end */
+}
+
+TEST(extreme_weights_are_exact)
+{
+    begin(1);
+    struct task *a = add(65535, 0, 1, 0, 0), *b = add(65534, 0, 1, 0, 0), *c = add(1, 0, 1, 0, 0);
+    simulate(200 * PERIOD);
+    CHECK(is_near(a->e.ran_ns, b->e.ran_ns, 1));
+    CHECK(c->e.ran_ns >= SCHED_SLICE_NS); /* even the least gets its first turn */
+    CHECK(c->e.ran_ns <= 2 * SCHED_SLICE_NS);
+}
+
+TEST(nobody_starves_among_many)
+{
+    begin(1);
+    for (uint32_t i = 0; i < MAX_TASKS; i++)
+        CHECK(add(1 + i % 5, 0, 1, 0, 0));
+    simulate(100 * PERIOD);
+    for (size_t i = 0; i < task_count; i++)
+        CHECK(is_near(tasks[i].e.ran_ns, 100 * PERIOD * tasks[i].e.weight / 120, 20));
+}
+
+TEST(one_that_sleeps_gets_no_more_than_its_share_and_hardly_waits)
+{
+    for (uint64_t nap = MS / 4; nap <= 32 * MS; nap *= 2) {
+        begin(1);
+        struct task *spinner = add(1, 0, 1, 0, 0);
+        struct task *sleeper = add(1, 0, 1, 9 * MS, nap), *small = add(1, 0, 1, MS / 20, 20 * MS);
+        simulate(100 * PERIOD);
+        CHECK(share(sleeper, 100 * PERIOD) <= 510);
+        CHECK(share(spinner, 100 * PERIOD) >= 480);
+        small->worst_wait = 0; /* without the first turns, when all are equal */
+        simulate(100 * PERIOD);
+        CHECK(small->worst_wait <= SCHED_SLICE_NS);
+    }
+}
+
+TEST(one_that_slept_for_long_does_not_claim_the_time_it_slept)
+{
+    begin(1);
+    struct task *a = add(4, 0, 1, 0, 0), *b = add(4, 0, 1, 1000 * PERIOD, 1);
+    simulate(PERIOD);
+    sched_block(&b->e);
+    run[0].entity = run[0].entity == &b->e ? NULL : run[0].entity;
+    next_pick[0] = clock_ns;
+    b->wake_at = clock_ns + 50 * PERIOD;
+    simulate(50 * PERIOD);
+    uint64_t before = a->e.ran_ns;
+    simulate(PERIOD);
+    CHECK(is_near(a->e.ran_ns - before, PERIOD / 2, 20));
+}
+
+TEST(waking_beside_a_spinner_is_quick)
+{
+    begin(1);
+    CHECK(add(1, 0, 1, 0, 0));
+    struct task *sleeper = add(1, 0, 1, MS / 10, 30 * MS);
+    simulate(10 * PERIOD); /* past the first turns */
+    sleeper->worst_wait = 0;
+    simulate(100 * PERIOD);
+    CHECK_EQ(sleeper->worst_wait, 0);
+}
+
+TEST(one_that_yields_lets_the_other_go_first)
+{
+    struct sched_entity a, b;
+    begin(1);
+    CHECK_EQ(sched_entity_init(&a, 1, 0, 1), SCHED_OK);
+    CHECK_EQ(sched_entity_init(&b, 1, 0, 1), SCHED_OK);
+    CHECK(sched_wake(&rqs[0], &a, 0));
+    CHECK(sched_pick(&rqs[0], 0).entity == &a);
+    sched_give_way(&rqs[0]); /* alone: nothing to give way to */
+    CHECK(sched_pick(&rqs[0], 10).entity == &a);
+    CHECK(sched_wake(&rqs[0], &b, 20)); /* the turn of one alone gets shorter */
+    sched_charge(&rqs[0], &a, 10);
+    CHECK(sched_pick(&rqs[0], 20).entity == &b); /* a has run a little: b has the better claim */
+    sched_charge(&rqs[0], &b, 100);
+    CHECK(sched_pick(&rqs[0], 120).entity == &b); /* but its turn is not over */
+    sched_give_way(&rqs[0]);
+    CHECK(sched_pick(&rqs[0], 120).entity == &a);
+}
+
+/* ---- caps ------------------------------------------------------------------------------------------------------------ */
+
+TEST(a_capped_one_never_exceeds_its_cap_in_any_period_and_reaches_it)
+{
+    begin(1);
+    struct task *a = add(1, 30, 1, 0, 0);
+    simulate(100 * PERIOD);
+    CHECK(a->worst_period <= 30 * MS);
+    CHECK(is_near(a->e.ran_ns, 30 * PERIOD, 2));
+    CHECK(is_near(idle_ns[0], 70 * PERIOD, 2));
+}
+
+TEST(caps_hold_among_others_and_the_others_get_the_rest)
+{
+    begin(1);
+    struct task *a = add(100, 10, 1, 0, 0), *b = add(1, 0, 1, 0, 0), *c = add(50, 25, 1, 3 * MS, MS);
+    simulate(100 * PERIOD);
+    CHECK(a->worst_period <= 10 * MS);
+    CHECK(c->worst_period <= 25 * MS);
+    CHECK(is_near(a->e.ran_ns, 10 * PERIOD, 2));
+    CHECK(is_near(c->e.ran_ns, 25 * PERIOD, 3));
+    CHECK(idle_ns[0] <= MS);
+    CHECK(!wasted);
+    CHECK(b->e.ran_ns > 63 * PERIOD);
+}
+
+TEST(a_late_timer_is_paid_back)
+{
+    begin(1);
+    struct task *a = add(1, 10, 1, 0, 0);
+    lateness = MS / 2;
+    simulate(100 * PERIOD);
+    CHECK(a->e.ran_ns <= 101 * 10 * MS + lateness); /* 101 periods are touched */
+    CHECK(is_near(a->e.ran_ns, 10 * PERIOD, 2));
+}
+
+TEST(an_idle_cpu_is_told_when_to_look_again)
+{
+    struct sched_entity a;
+    begin(1);
+    struct sched_decision d = sched_pick(&rqs[0], 0);
+    CHECK(d.entity == NULL);
+    CHECK_EQ(d.until, SCHED_NEVER);
+    CHECK_EQ(sched_entity_init(&a, 1, 20, 1), SCHED_OK);
+    CHECK(sched_wake(&rqs[0], &a, 5 * MS));
+    d = sched_pick(&rqs[0], 5 * MS);
+    CHECK(d.entity == &a);
+    CHECK_EQ(d.until, 25 * MS);
+    sched_charge(&rqs[0], &a, 20 * MS);
+    d = sched_pick(&rqs[0], 25 * MS);
+    CHECK(d.entity == NULL);
+    CHECK_EQ(d.until, PERIOD);
+    CHECK_EQ(a.state, SCHED_THROTTLED);
+    sched_block(&a); /* paused while throttled */
+    CHECK_EQ(sched_next_event(&rqs[0]), SCHED_NEVER);
+    CHECK(sched_wake(&rqs[0], &a, 30 * MS)); /* no way round the cap, but the alarm is needed again */
+    CHECK_EQ(a.state, SCHED_THROTTLED);
+    CHECK(sched_pick(&rqs[0], 30 * MS).entity == NULL);
+    CHECK(sched_pick(&rqs[0], PERIOD).entity == &a);
+}
+
+TEST(new_shares_take_effect_at_once)
+{
+    begin(1);
+    struct task *a = add(1, 0, 1, 0, 0), *b = add(1, 0, 1, 0, 0);
+    simulate(10 * PERIOD);
+    CHECK_EQ(sched_configure(&a->e, 3, 0, 1, clock_ns), SCHED_OK);
+    CHECK_EQ(rqs[0].load, 4);
+    uint64_t before = a->e.ran_ns;
+    simulate(100 * PERIOD);
+    CHECK(is_near(a->e.ran_ns - before, 75 * PERIOD, 2));
+    CHECK_EQ(sched_configure(&b->e, 1, 5, 1, clock_ns), SCHED_OK);
+    simulate(PERIOD);
+    b->worst_period = 0;
+    simulate(100 * PERIOD);
+    CHECK(b->worst_period <= 5 * MS);
+    CHECK_EQ(sched_configure(&b->e, 1, 0, 1, clock_ns), SCHED_OK);
+    before = b->e.ran_ns;
+    simulate(100 * PERIOD);
+    CHECK(is_near(b->e.ran_ns - before, 25 * PERIOD, 3));
+    CHECK_EQ(sched_configure(&b->e, 0, 0, 1, 0), SCHED_BAD_WEIGHT);
+    CHECK_EQ(sched_configure(&b->e, 65536, 0, 1, 0), SCHED_BAD_WEIGHT);
+    CHECK_EQ(sched_configure(&b->e, 1, 0, 0, 0), SCHED_BAD_CPUS);
+    CHECK_EQ(b->e.weight, 1);
+}
+
+/* ---- several CPUs ------------------------------------------------------------------------------------------------------ */
+
+TEST(no_cpu_is_idle_while_one_waits_that_it_may_run)
+{
+    uint64_t seed = 99;
+    for (unsigned round = 0; round < 20; round++) {
+        begin(MAX_CPUS);
+        for (unsigned i = 0; i < 12; i++) {
+            uint64_t r = fake_random(&seed);
+            CHECK(add(1 + (uint32_t)(r % 9), 0, 1 + (r >> 8) % 15, (1 + (r >> 16) % 30) * MS / 2, (1 + (r >> 24) % 40) * MS / 2));
+        }
+        simulate(20 * PERIOD);
+        for (size_t i = 0; i < task_count; i++)
+            CHECK(tasks[i].e.ran_ns > 0);
+        CHECK(!wasted);
+    }
+}
+
+TEST(two_spinners_on_two_cpus_have_one_each)
+{
+    begin(2);
+    struct task *a = add(1, 0, ALL_CPUS, 0, 0), *b = add(9, 0, ALL_CPUS, 0, 0);
+    simulate(10 * PERIOD);
+    CHECK_EQ(a->e.ran_ns, 10 * PERIOD);
+    CHECK_EQ(b->e.ran_ns, 10 * PERIOD);
+    CHECK(!wasted);
+}
+
+TEST(an_idle_cpu_takes_over_a_waiting_one_but_never_against_its_cpu_set)
+{
+    struct sched_entity a, b, c;
+    begin(2);
+    CHECK_EQ(sched_entity_init(&a, 1, 0, 1), SCHED_OK);
+    CHECK_EQ(sched_entity_init(&b, 1, 0, 1), SCHED_OK);
+    CHECK_EQ(sched_entity_init(&c, 1, 0, 3), SCHED_OK);
+    CHECK(sched_wake(&rqs[0], &a, 0));
+    CHECK(sched_pick(&rqs[0], 0).entity == &a);
+    (void)!sched_wake(&rqs[0], &b, 0);
+    CHECK(sched_steal(&rqs[0], &rqs[1], 0) == NULL);
+    (void)!sched_wake(&rqs[0], &c, 0);
+    CHECK(sched_steal(&rqs[0], &rqs[1], 0) == &c);
+    CHECK(sched_pick(&rqs[1], 0).entity == &c);
+    CHECK_EQ(rqs[0].runnable, 2);
+    CHECK_EQ(rqs[1].runnable, 1);
+    CHECK(sched_steal(&rqs[1], &rqs[0], 0) == NULL); /* never the running one */
+}
+
+TEST(placement_prefers_the_last_cpu_then_an_idle_one_then_the_least_loaded)
+{
+    struct sched_entity spin[4], e;
+    begin(4);
+    for (uint32_t i = 0; i < 4; i++)
+        CHECK_EQ(sched_entity_init(&spin[i], 10 + i, 0, ALL_CPUS), SCHED_OK);
+    CHECK_EQ(sched_entity_init(&e, 1, 0, ALL_CPUS), SCHED_OK);
+    CHECK(sched_wake(&rqs[2], &e, 0));
+    sched_block(&e);
+    CHECK_EQ(sched_place(all_rqs, 4, &e), 2);
+    CHECK(sched_wake(&rqs[2], &spin[2], 0));
+    CHECK_EQ(sched_place(all_rqs, 4, &e), 0);
+    CHECK(sched_wake(&rqs[0], &spin[0], 0));
+    CHECK_EQ(sched_place(all_rqs, 4, &e), 1);
+    CHECK(sched_wake(&rqs[1], &spin[1], 0));
+    CHECK(sched_wake(&rqs[3], &spin[3], 0));
+    CHECK_EQ(sched_place(all_rqs, 4, &e), 0);
+    e.allowed = 8;
+    CHECK_EQ(sched_place(all_rqs, 4, &e), 3);
+    e.allowed = UINT64_C(1) << 40;
+    CHECK_EQ(sched_place(all_rqs, 4, &e), 4);
+}
+
+/* ---- any order of calls keeps the books ---------------------------------------------------------------------------------- */
+
+static bool books_agree(struct sched_entity *es, size_t n)
+{
+    for (size_t c = 0; c < 2; c++) {
+        uint32_t runnable = 0, listed = 0, throttled = 0, in_throttled = 0;
+        uint64_t load = 0;
+        for (size_t i = 0; i < n; i++) {
+            if (es[i].rq != &rqs[c])
+                continue;
+            if (es[i].state == SCHED_THROTTLED) {
+                throttled++;
+                continue;
+            }
+            runnable++;
+            load += es[i].weight;
+            if ((es[i].state == SCHED_RUNNING) != (rqs[c].current == &es[i]))
+                return false;
+        }
+        for (struct sched_entity *e = rqs[c].ready; e; e = e->next, listed++)
+            if (e->state != SCHED_RUNNABLE || (e->next && (int64_t)(e->next->vruntime - e->vruntime) < 0))
+                return false;
+        for (struct sched_entity *e = rqs[c].throttled; e; e = e->next)
+            in_throttled++;
+        if (runnable != rqs[c].runnable || load != rqs[c].load || listed + (rqs[c].current ? 1 : 0) != runnable ||
+            throttled != in_throttled || (throttled != 0) != (rqs[c].next_release != SCHED_NEVER))
+            return false;
+    }
+    return true;
+}
+
+TEST(random_calls_keep_queues_and_counters_consistent)
+{
+    enum { N = 7 };
+    static struct sched_entity es[N];
+    uint64_t seed = 5, now = 0;
+    begin(2);
+    for (size_t i = 0; i < N; i++)
+        CHECK_EQ(sched_entity_init(&es[i], 1 + (uint32_t)i * 1000, i % 3 ? 0 : 20 + (uint32_t)i, i % 2 ? 3 : 1), SCHED_OK);
+    for (unsigned step = 0; step < 100000; step++) {
+        uint64_t r = fake_random(&seed);
+        struct sched_rq *rq = &rqs[r >> 8 & 1];
+        struct sched_entity *e = &es[(r >> 16) % N];
+        now += (r >> 24) % (3 * MS);
+        switch (r % 7) {
+        case 0: sched_block(e); break;
+        case 1: (void)!sched_wake(e->allowed >> rq->cpu & 1 ? rq : &rqs[0], e, now); break;
+        case 2: (void)sched_steal(rq, rq == rqs ? &rqs[1] : rqs, now); break;
+        case 3: CHECK_EQ(sched_configure(e, 1 + (uint32_t)(r >> 40) % 65535, (uint32_t)(r >> 32) % 120, e->allowed, now), SCHED_OK); break;
+        case 4: sched_give_way(rq); break;
+        default:
+            if (rq->current)
+                sched_charge(rq, rq->current, (r >> 24) % (3 * MS));
+            struct sched_decision d = sched_pick(rq, now);
+            CHECK(d.entity == rq->current);
+            CHECK(d.until > now);
+            CHECK(d.entity || !rq->ready);
+        }
+        CHECK(books_agree(es, N));
+    }
+}
