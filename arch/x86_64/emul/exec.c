@@ -2,8 +2,6 @@
  * after the last step that can fail. */
 #include "arch/x86_64/emul/exec_operand.h"
 
-#include "arch/x86_64/isa/exception.h"
-
 static enum exec_status exec_mov(struct exec *x)
 {
     const struct insn *in = x->in;

@@ -56,9 +56,9 @@ struct exec_cpu {
 enum exec_intent { EXEC_READ, EXEC_MODIFY };   /* MODIFY: a write to the same place follows: fault now if it would */
 
 enum exec_access {
-    EXEC_ACCESS_OK,
-    EXEC_ACCESS_FAULT,    /* the callback has filled *fault (#PF with its address, as a rule) */
-    EXEC_ACCESS_RETRY,
+    EXEC_ACCESS_OK = EXEC_DONE,
+    EXEC_ACCESS_FAULT = EXEC_FAULT,    /* the callback has filled *fault (#PF with its address, as a rule) */
+    EXEC_ACCESS_RETRY = EXEC_RETRY,
 };
 
 /* size is 1, 2, 4, 8 or 16; value has one word, two for size 16 (low first). A read fills the low `size` bytes, the

@@ -1,8 +1,6 @@
 /* Shifts, bit tests and scans, multiplication and division. */
 #include "arch/x86_64/emul/exec_operand.h"
 
-#include "arch/x86_64/isa/exception.h"
-
 static unsigned shift_count(struct exec *x)
 {
     bool by_cl = x->in->form == INSN_FORM_RM_CL || x->in->form == INSN_FORM_RM_REG_CL;
