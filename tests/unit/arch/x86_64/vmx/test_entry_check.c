@@ -189,11 +189,57 @@ static void inject_nmi(void) { guest_injecting(0x202); }
 static void inject_gp(void) { guest_injecting(0xb0d); }
 static void inject_int3(void) { guest_injecting(0x603); set(VMCS_ENTRY_INSTRUCTION_LENGTH, 1); }
 
+static void guest_optional(void) /* state that only some CPUs load */
+{
+    guest_64();
+    vmcs[VMCS_ENTRY_CONTROLS] |= ENTRY_LOAD_CET_STATE | ENTRY_LOAD_BNDCFGS;
+    vmcs[VMCS_EXIT_CONTROLS] |= EXIT_LOAD_CET_STATE;
+}
+static void guest_vmfunc(void)
+{
+    guest_64();
+    vmcs[VMCS_SECONDARY_PROC_CONTROLS] |= PROC2_ENABLE_VM_FUNCTIONS;
+    set(VMCS_VM_FUNCTION_CONTROLS, 1);
+    set(VMCS_EPTP_LIST_ADDRESS, 0xa000);
+}
+static void guest_msr_lists(void)
+{
+    guest_64();
+    set(VMCS_EXIT_MSR_STORE_COUNT, 1);
+    set(VMCS_EXIT_MSR_LOAD_COUNT, 1);
+    set(VMCS_ENTRY_MSR_LOAD_COUNT, 1);
+}
+static void guest_x2apic(void) { guest_64(); vmcs[VMCS_SECONDARY_PROC_CONTROLS] |= PROC2_VIRTUALIZE_X2APIC_MODE; }
+static void guest_pages(void) /* every page that an optional control names */
+{
+    guest_64();
+    vmcs[VMCS_SECONDARY_PROC_CONTROLS] |= PROC2_ENABLE_PML | PROC2_VMCS_SHADOWING | PROC2_EPT_VIOLATION_VE |
+                                          PROC2_SUB_PAGE_WRITE_PERMISSIONS;
+}
+static void inject_mtf(void) { guest_injecting(0x700); }
+static void with_pkrs(void)
+{
+    guest_64();
+    vmcs[VMCS_ENTRY_CONTROLS] |= ENTRY_LOAD_PKRS;
+    vmcs[VMCS_EXIT_CONTROLS] |= EXIT_LOAD_PKRS;
+}
+static void host_32(void)
+{
+    guest_64();
+    vmcs[VMCS_EXIT_CONTROLS] &= ~(uint64_t)EXIT_HOST_ADDRESS_SPACE_SIZE;
+}
+static void tertiary(void)
+{
+    guest_64();
+    vmcs[VMCS_PRIMARY_PROC_CONTROLS] |= PROC_ACTIVATE_TERTIARY_CONTROLS;
+}
+
 static void no_true_controls(void) { guest_64(); cpu.capability[0] &= ~VMX_BASIC_TRUE_CONTROLS; }
 
 static void (*const valid_states[])(void) = {
     guest_64, guest_32, guest_real, guest_restricted, guest_v8086, guest_pae, guest_ldt, guest_apicv, guest_posted,
-    inject_external, inject_nmi, inject_gp, inject_int3,
+    inject_external, inject_nmi, inject_gp, inject_int3, inject_mtf, guest_optional, guest_vmfunc, guest_msr_lists,
+    guest_x2apic, guest_pages,
 };
 
 TEST(valid_states_pass)
@@ -386,6 +432,36 @@ static const struct mutation {
     { guest_pae, VMCS_GUEST_PDPTE3, PUT, 1 | UINT64_C(1) << 39, 0, "present entry" },
     { guest_pae, VMCS_GUEST_PDPTE2, PUT, 0x1006, 0, NULL /* not present */ },
     { guest_64, VMCS_GUEST_PDPTE0, PUT, 0x1007, 0, NULL /* not PAE paging */ },
+    { guest_x2apic, VMCS_PRIMARY_PROC_CONTROLS, CLEAR, PROC_USE_TPR_SHADOW, VMCS_SECONDARY_PROC_CONTROLS, "x2APIC mode\" needs" },
+    { guest_pages, VMCS_PML_ADDRESS, PUT, 8, 0, "aligned" },
+    { guest_pages, VMCS_VMREAD_BITMAP_ADDRESS, PUT, 8, 0, "aligned" },
+    { guest_pages, VMCS_VMWRITE_BITMAP_ADDRESS, PUT, 8, 0, "aligned" },
+    { guest_pages, VMCS_VIRTUALIZATION_EXCEPTION_ADDRESS, PUT, 8, 0, "aligned" },
+    { guest_pages, VMCS_SUB_PAGE_PERMISSION_TABLE_POINTER, PUT, 8, 0, "aligned" },
+    /* optional state */
+    { guest_optional, VMCS_GUEST_IA32_S_CET, PUT, 0x40, 0, "bits 9:6" },
+    { guest_optional, VMCS_GUEST_IA32_S_CET, PUT, 0xc00, 0, "11 and 10" },
+    { guest_optional, VMCS_GUEST_IA32_S_CET, PUT, UINT64_C(1) << 47, 0, "canonical" },
+    { guest_optional, VMCS_GUEST_SSP, PUT, 2, 0, "bits 1:0" },
+    { guest_optional, VMCS_GUEST_IA32_INTERRUPT_SSP_TABLE_ADDR, PUT, UINT64_C(1) << 47, 0, "canonical" },
+    { guest_optional, VMCS_HOST_IA32_S_CET, PUT, 0x200, 0, "bits 9:6" },
+    { guest_optional, VMCS_GUEST_IA32_BNDCFGS, PUT, 4, 0, "bits 11:2" },
+    { guest_optional, VMCS_GUEST_IA32_BNDCFGS, PUT, UINT64_C(1) << 47, 0, "canonical" },
+    { with_pkrs, VMCS_GUEST_IA32_PKRS, PUT, UINT64_C(1) << 32, 0, "63:32" },
+    { with_pkrs, VMCS_HOST_IA32_PKRS, PUT, UINT64_C(1) << 32, 0, "63:32" },
+    { guest_vmfunc, VMCS_VM_FUNCTION_CONTROLS, OR, 2, 0, "IA32_VMX_VMFUNC" },
+    { guest_vmfunc, VMCS_SECONDARY_PROC_CONTROLS, CLEAR, PROC2_ENABLE_EPT, VMCS_VM_FUNCTION_CONTROLS, "EPTP switching" },
+    { guest_vmfunc, VMCS_EPTP_LIST_ADDRESS, PUT, 0x10, 0, "aligned" },
+    { guest_msr_lists, VMCS_EXIT_MSR_STORE_ADDRESS, PUT, 8, 0, "aligned" },
+    { guest_msr_lists, VMCS_EXIT_MSR_LOAD_ADDRESS, PUT, 8, 0, "aligned" },
+    { guest_msr_lists, VMCS_ENTRY_MSR_LOAD_ADDRESS, PUT, 8, 0, "aligned" },
+    { inject_mtf, VMCS_ENTRY_INTERRUPTION_INFORMATION, OR, 1, 0, "vector 0" },
+    { tertiary, VMCS_TERTIARY_PROC_CONTROLS, PUT, PROC3_IPI_VIRTUALIZATION, 0, "does not allow" },
+    { guest_64, VMCS_GUEST_IA32_SYSENTER_ESP, PUT, UINT64_C(1) << 47, 0, "canonical" },
+    { guest_64, VMCS_HOST_CR4, OR, CR4_CET, 0, NULL },
+    { host_32, VMCS_HOST_RIP, PUT, UINT64_C(1) << 32, 0, "63:32" },
+    { host_32, VMCS_HOST_CR4, OR, CR4_PCIDE, 0, "PCIDE" },
+    { host_32, VMCS_ENTRY_CONTROLS, OR, ENTRY_IA32E_MODE_GUEST, 0, "needs \"host address-space size\"" },
 };
 
 static void mutate(const struct mutation *m)
@@ -414,6 +490,14 @@ TEST(each_broken_rule_is_found_and_named)
                    m->rule ? m->rule : "valid", n, n ? found[0].name : "-", n ? found[0].rule : "-");
         CHECK(right);
     }
+}
+
+TEST(a_host_with_cet_needs_write_protection)
+{
+    guest_64();
+    vmcs[VMCS_HOST_CR4] |= CR4_CET;
+    vmcs[VMCS_HOST_CR0] &= ~CR0_WP;
+    CHECK(check() == 1 && strstr(found[0].rule, "CET needs"));
 }
 
 TEST(blocking_by_sti_needs_interrupts_enabled)
