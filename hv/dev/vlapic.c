@@ -112,10 +112,10 @@ enum vlapic_result vlapic_write_base(struct vlapic *v, uint64_t value)
 static inline unsigned highest_vector(const struct vlapic *v, unsigned bank, uint8_t *summary)
 {
     while (*summary) {
-        unsigned word = 31u - (unsigned)__builtin_clz(*summary);
+        unsigned word = 31u ^ (unsigned)__builtin_clz(*summary);
         uint32_t bits = vlapic_register(v, bank + word * 16);
         if (LIKELY(bits))
-            return word * 32 + 31u - (unsigned)__builtin_clz(bits);
+            return word * 32 + (31u ^ (unsigned)__builtin_clz(bits));
         *summary &= (uint8_t)~(1u << word);
     }
     return 0;
@@ -132,10 +132,15 @@ unsigned vlapic_highest_isr(struct vlapic *v)
 }
 
 /* SDM, "Task and Processor Priorities". */
+static inline void store_ppr(struct vlapic *v, unsigned in_service)
+{
+    uint32_t tpr = vlapic_register(v, APIC_TPR) & 0xff, class = in_service & 0xf0;
+    vlapic_store(v, APIC_PPR, (tpr & 0xf0) >= class ? tpr : class);
+}
+
 void vlapic_update_ppr(struct vlapic *v)
 {
-    uint32_t tpr = vlapic_register(v, APIC_TPR) & 0xff, isr = vlapic_highest_isr(v) & 0xf0;
-    vlapic_store(v, APIC_PPR, (tpr & 0xf0) >= isr ? tpr : isr);
+    store_ppr(v, vlapic_highest_isr(v));
 }
 
 void vlapic_write_cr8(struct vlapic *v, uint64_t cr8)
@@ -195,17 +200,20 @@ void vlapic_ack(struct vlapic *v, uint8_t vector)
         v->irr_summary &= (uint8_t)~word;
     vlapic_store(v, isr, vlapic_register(v, isr) | VECTOR_BIT(vector));
     v->isr_summary |= word;
-    vlapic_update_ppr(v);
+    store_ppr(v, vector); /* it was above the priority, so it is the highest in service */
 }
 
 void vlapic_write_eoi(struct vlapic *v)
 {
-    unsigned vector = vlapic_highest_isr(v);
+    unsigned vector = highest_vector(v, APIC_ISR, &v->isr_summary);
     if (UNLIKELY(!vector))
         return; /* a spurious EOI: SDM, "Signaling Interrupt Servicing Completion", ignored */
     unsigned isr = VECTOR_OFFSET(APIC_ISR, vector);
-    vlapic_store(v, isr, vlapic_register(v, isr) & ~VECTOR_BIT(vector));
-    vlapic_update_ppr(v);
+    uint32_t left = vlapic_register(v, isr) & ~VECTOR_BIT(vector);
+    vlapic_store(v, isr, left);
+    if (LIKELY(!left))
+        v->isr_summary &= (uint8_t)~(1u << (vector >> 5));
+    store_ppr(v, LIKELY(!v->isr_summary) ? 0 : vlapic_highest_isr(v));
     if (UNLIKELY(vlapic_vector_is_level(v, vector)))
         vlapic_eoi_done(v, (uint8_t)vector);
 }
