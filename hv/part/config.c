@@ -186,9 +186,11 @@ static void take_error(struct config_parser *p, const struct ini_item *item)
 unsigned config_parse(const char *text, size_t len, const struct config_limits *limits, struct config *out,
                       const struct config_errors *errors)
 {
-    struct config_parser p = { .limits = limits, .errors = errors, .out = out };
+    struct config_limits sane = *limits;
+    struct config_parser p = { .limits = &sane, .errors = errors, .out = out };
     struct ini ini;
     struct ini_item item;
+    sane.cpu_count = MAX(1, MIN(sane.cpu_count, CONFIG_MAX_CPUS)); /* CPU sets are shifted by it */
     memset(out, 0, sizeof *out);
     out->when_all_stopped = CONFIG_STAY;
     out->screen = true;
