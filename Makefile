@@ -3,6 +3,14 @@ MAKEFLAGS += --no-builtin-rules
 SHELL := /bin/bash
 B := build
 
+# Each step is one short line; `make V=1` shows the commands.
+ifeq ($(V),)
+Q := @
+say = $(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,printf '  %-6s %s\n' '$1' '$2')
+else
+say = :
+endif
+
 .PHONY: all
 all: $(B)/trapeze.elf $(B)/BOOTX64.EFI
 
@@ -30,42 +38,45 @@ GEN := $(patsubst %.c,$(B)/gen/%.inc,$(OFFSETS_C))
 
 $(B)/hv/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(HV_CFLAGS) -MMD -MP -c $< -o $@
+	@$(call say,CC,$<)
+	$(Q)$(CC) $(HV_CFLAGS) -MMD -MP -c $< -o $@
 $(B)/hv/%.asm.o: %.asm $(GEN)
 	@mkdir -p $(@D)
-	nasm -f elf64 -Wall -Werror -I. -I$(B)/gen/ -MD $(@:.o=.d) -MP $< -o $@
+	@$(call say,NASM,$<)
+	$(Q)nasm -f elf64 -Wall -Werror -I. -I$(B)/gen/ -MD $(@:.o=.d) -MP $< -o $@
 # `#include "build-relative"` in assembly: %include "arch/x86_64/vmx/vmx_offsets.inc"
 $(B)/gen/%_offsets.inc: %_offsets.c scripts/offsets
 	@mkdir -p $(@D)
-	$(CC) $(HV_CFLAGS) -MMD -MP -MT $@ -MF $(@:.inc=.d) -S $< -o $(@:.inc=.s)
-	scripts/offsets $(@:.inc=.s) >$@
+	$(Q)$(CC) $(HV_CFLAGS) -MMD -MP -MT $@ -MF $(@:.inc=.d) -S $< -o $(@:.inc=.s)
+	$(Q)scripts/offsets $(@:.inc=.s) >$@
 
 # The partitions' DSDT, as a C array.
 $(B)/gen/hv/part/dsdt.h: hv/part/dsdt.asl
 	@mkdir -p $(@D)
-	iasl -vr -tc -p $(@D)/dsdt $< >$(@D)/dsdt.log || { cat $(@D)/dsdt.log; exit 1; }
-	sed 's/^unsigned char/static const unsigned char/' $(@D)/dsdt.hex >$@
-$(B)/hv/hv/part/acpi_tables.o $(B)/host/hv/part/acpi_tables.o: $(B)/gen/hv/part/dsdt.h
+	$(Q)iasl -vr -tc -p $(@D)/dsdt $< >$(@D)/dsdt.log || { cat $(@D)/dsdt.log; exit 1; }
+	$(Q)sed 's/^unsigned char/static const unsigned char/' $(@D)/dsdt.hex >$@
+$(B)/hv/hv/part/acpi_tables.o $(B)/host/hv/part/acpi_tables.o $(B)/clang/hv/part/acpi_tables.c.ok: $(B)/gen/hv/part/dsdt.h
 
 # Two links: the first tells where the functions are, the second has the table of them for backtraces.
 $(B)/gen/symbols_empty.c: scripts/symbols
 	@mkdir -p $(@D)
-	scripts/symbols --empty >$@
+	$(Q)scripts/symbols --empty >$@
 $(B)/gen/symbols.c: $(B)/trapeze.nm scripts/symbols
-	scripts/symbols $< >$@
+	$(Q)scripts/symbols $< >$@
 $(B)/gen/symbols.o $(B)/gen/symbols_empty.o: %.o: %.c
-	$(CC) $(HV_CFLAGS) -g0 -c $< -o $@
+	$(Q)$(CC) $(HV_CFLAGS) -g0 -c $< -o $@
 $(B)/trapeze.nm: $(HV_O) $(B)/gen/symbols_empty.o arch/x86_64/cpu/image.ld
-	ld $(HV_LDFLAGS) $(HV_O) $(B)/gen/symbols_empty.o -o $(B)/trapeze.pass1
-	nm $(B)/trapeze.pass1 >$@
+	$(Q)ld $(HV_LDFLAGS) $(HV_O) $(B)/gen/symbols_empty.o -o $(B)/trapeze.pass1
+	$(Q)nm $(B)/trapeze.pass1 >$@
 # trapeze.debug is for a debugger; trapeze.elf is what boots.
 $(B)/trapeze.debug: $(B)/trapeze.nm $(B)/gen/symbols.o
-	ld $(HV_LDFLAGS) $(HV_O) $(B)/gen/symbols.o -o $@
-	nm $@ >$(B)/trapeze.nm2
-	scripts/symbols --check $(B)/trapeze.nm $(B)/trapeze.nm2
+	@$(call say,LINK,$@)
+	$(Q)ld $(HV_LDFLAGS) $(HV_O) $(B)/gen/symbols.o -o $@
+	$(Q)nm $@ >$(B)/trapeze.nm2
+	$(Q)scripts/symbols --check $(B)/trapeze.nm $(B)/trapeze.nm2
 $(B)/trapeze.elf: $(B)/trapeze.debug
-	objcopy --strip-all $< $@
-	grub-file --is-x86-multiboot2 $@
+	$(Q)objcopy --strip-all $< $@
+	$(Q)grub-file --is-x86-multiboot2 $@
 
 # ---- the UEFI loader: gnu-efi's start code, our own everything else -----------------------------------------------
 EFI_CFLAGS := -std=gnu11 -O2 -ffile-prefix-map=$(CURDIR)=. -ffreestanding -I. -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 \
@@ -78,11 +89,13 @@ EFI_O := $(EFI_C:%.c=$(B)/efi/%.o)
 
 $(B)/efi/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(EFI_CFLAGS) -MMD -MP -c $< -o $@
+	@$(call say,CC,$<)
+	$(Q)$(CC) $(EFI_CFLAGS) -MMD -MP -c $< -o $@
 $(B)/BOOTX64.EFI: $(EFI_O)
-	ld -nostdlib -shared -Bsymbolic -znocombreloc --no-undefined -T /usr/lib/elf_x86_64_efi.lds --build-id=none \
+	@$(call say,LINK,$@)
+	$(Q)ld -nostdlib -shared -Bsymbolic -znocombreloc --no-undefined -T /usr/lib/elf_x86_64_efi.lds --build-id=none \
 	  /usr/lib/crt0-efi-x86_64.o $^ /usr/lib/libgnuefi.a -o $(B)/bootx64.so
-	objcopy -j .text -j .sdata -j .data -j .rodata -j .dynamic -j .dynsym -j '.rel*' -j .reloc \
+	$(Q)objcopy -j .text -j .sdata -j .data -j .rodata -j .dynamic -j .dynsym -j '.rel*' -j .reloc \
 	  --target efi-app-x86_64 --subsystem=10 $(B)/bootx64.so $@
 
 # ---- unit tests on the host: every C file without assembly, under ASan and UBSan ------------------------------------
@@ -92,38 +105,98 @@ PURE_FILES += arch/x86_64/cpu/calibrate.c $(wildcard drivers/acpi*.c)
 PURE_FILES += drivers/uart.c drivers/fb.c drivers/font.c drivers/i8042.c drivers/scancode.c hv/terminals.c
 PURE_FILES += hv/vm/cpuid.c $(wildcard arch/x86_64/vmx/entry_check*.c)
 PURE_C := $(PURE_FILES) $(filter-out hv/lib/str.c, $(sort $(foreach d,$(PURE_DIRS),$(wildcard $d/*.c))))
-TEST_CFLAGS := -std=gnu11 -O1 -g -I. -I$(B)/gen -fsanitize=address,undefined -fno-sanitize-recover=all $(WARN)
+TEST_CFLAGS := -std=gnu11 -D_DEFAULT_SOURCE -O1 -g -I. -I$(B)/gen -fsanitize=address,undefined -fno-sanitize-recover=all $(WARN)
 PURE_O := $(PURE_C:%.c=$(B)/host/%.o)
 TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(shell find tests/unit -name 'test_*.c')))
 
 $(B)/host/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(TEST_CFLAGS) -MMD -MP -c $< -o $@
+	@$(call say,CC,$<)
+	$(Q)$(CC) $(TEST_CFLAGS) -MMD -MP -c $< -o $@
 TEST_LIBS_test_decode_zydis := -lZydis
 $(B)/host/libpure.a: $(PURE_O)
 	@rm -f $@; ar rcs $@ $^
 $(B)/unit/%: $(B)/host/tests/unit/%.o $(B)/host/tests/unit/test.o $(B)/host/libpure.a
 	@mkdir -p $(@D)
-	$(CC) -fsanitize=address,undefined $(filter-out %.a,$^) $(B)/host/libpure.a $(TEST_LIBS_$(notdir $@)) -o $@
+	$(Q)$(CC) -fsanitize=address,undefined $(filter-out %.a,$^) $(B)/host/libpure.a $(TEST_LIBS_$(notdir $@)) -o $@
 
 .PHONY: unit check clean size
 .SECONDARY:
 unit: $(TESTS)
-	@pass=0; fail=0; for t in $(TESTS); do out=$$($$t); rc=$$?; \
-	  n=($$(tail -1 <<<"$$out" | sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$$/\1 \2/p')); \
-	  [ $${#n[@]} = 2 ] || n=(0 1); [ $$rc = 0 ] || { echo "$${t#$(B)/unit/}:"; echo "$$out"; }; \
-	  pass=$$((pass+n[0])); fail=$$((fail+n[1])); done; \
-	  echo "$$pass passed, $$fail failed"; [ $$fail = 0 ] && [ $$pass -gt 0 ]
+	@scripts/run-unit-tests $(TESTS)
 
-check: all unit
+# ---- checks that need no emulator -----------------------------------------------------------------------------------
+# Each header compiles alone, with gcc and clang; each C file passes clang's warnings, too.
+ALONE_CFLAGS = -fsyntax-only $(filter-out -fno-tree-loop-distribute-patterns,$(filter-out -isystem $(shell $(CC) -print-file-name=include),$(HV_CFLAGS)))
+HV_H := $(filter-out boot/uefi/%,$(sort $(shell find $(HV_DIRS) boot -name '*.h')))
+CLANG_INCLUDE = $(shell clang -print-resource-dir)/include
+CHECKED := $(HV_H:%=$(B)/alone/%.ok) $(HV_C:%=$(B)/clang/%.ok)
+
+$(B)/alone/%.h.ok: %.h
+	@mkdir -p $(@D)
+	@$(call say,HEADER,$<)
+	$(Q)gcc $(ALONE_CFLAGS) -isystem $(shell gcc -print-file-name=include) -MMD -MP -MT $@ -MF $(@:.ok=.d) -x c -include $< /dev/null
+	$(Q)clang $(ALONE_CFLAGS) -isystem $(CLANG_INCLUDE) -x c -include $< /dev/null
+	@touch $@
+$(B)/clang/%.c.ok: %.c
+	@mkdir -p $(@D)
+	@$(call say,CLANG,$<)
+	$(Q)clang $(ALONE_CFLAGS) -isystem $(CLANG_INCLUDE) -MMD -MP -MT $@ -MF $(@:.ok=.d) $<
+	@touch $@
+
+checked: $(CHECKED)
+
+.PHONY: checked layers setup guests image run test bench
+layers: $(HV_O)
+	$(Q)scripts/layers $(B)
+setup:
+	@SETUP=$(SETUP) scripts/setup
+check: setup
+	@+$(MAKE) --no-print-directory all checked layers unit
+
+# ---- images, emulators, tests ---------------------------------------------------------------------------------------
+CONFIG ?= $(firstword $(wildcard trapeze.cfg) tests/emu/minimal.cfg)
+IMAGE ?= $(B)/trapeze.img
+EMU ?= auto
+SETUP ?= yes
+JOBS ?= 2
+RUN_OPTIONS ?= --cpus 2 --mem 1024
+
+# What the default configuration's partitions run. guests/rules.mk adds our own small guests to GUESTS.
+GUESTS := $(B)/guests/vmlinuz $(B)/guests/memtest86+x64.bin $(B)/guests/initrd.gz
+-include guests/rules.mk
+guests: $(GUESTS)
+$(B)/guests/vmlinuz $(B)/guests/memtest86+x64.bin &:
+	scripts/fetch-guests
+$(B)/guests/initrd.gz: scripts/make-initrd
+	$(Q)scripts/make-initrd $@
+
+# For the default configuration its guests are made, too.
+image: setup
+	@+$(MAKE) --no-print-directory all $(if $(filter trapeze.cfg,$(CONFIG)),guests)
+	scripts/mkimage $(CONFIG) $(IMAGE)
+
+run: image
+	@if [ -t 0 ] && [ -t 1 ]; then scripts/emu --emu $(EMU) --image $(IMAGE) $(RUN_OPTIONS); \
+	$(Q)else scripts/demo $(IMAGE) $(EMU) $(RUN_OPTIONS); fi
+
+test: setup
+	@+$(MAKE) --no-print-directory all guests
+	@$(MAKE) --no-print-directory -s unit >$(B)/unit.log; cat $(B)/unit.log
+	scripts/run-boot-tests --jobs $(JOBS) --after $(B)/unit.log
+
+bench: setup
+	@+$(MAKE) --no-print-directory all
+	@[ -x scripts/bench ] || { echo "bench: scripts/bench does not exist yet"; exit 1; }
+	scripts/bench
 
 # Not part of unit: runs until FUZZ_SECONDS are over, or a crash is found.
 FUZZ_SECONDS ?= 60
 .PHONY: fuzz-decode
 fuzz-decode: tests/fuzz/fuzz_decode.c $(wildcard arch/x86_64/emul/*.c) hv/lib/fmt.c
 	@mkdir -p $(B)/fuzz/decode
-	clang -std=gnu11 -O1 -g -I. -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $^ -lZydis -o $(B)/fuzz/fuzz_decode
-	$(B)/fuzz/fuzz_decode -max_len=18 -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$(B)/fuzz/ $(B)/fuzz/decode
+	$(Q)clang -std=gnu11 -O1 -g -I. -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $^ -lZydis -o $(B)/fuzz/fuzz_decode
+	$(Q)$(B)/fuzz/fuzz_decode -max_len=18 -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$(B)/fuzz/ $(B)/fuzz/decode
 
 size: $(B)/trapeze.debug
 	size $<
@@ -131,4 +204,4 @@ size: $(B)/trapeze.debug
 clean:
 	rm -rf $(B)
 
--include $(EFI_O:.o=.d) $(HV_C:%.c=$(B)/hv/%.d) $(HV_ASM:%.asm=$(B)/hv/%.asm.d) $(PURE_C:%.c=$(B)/host/%.d) $(TESTS:$(B)/unit/%=$(B)/host/tests/unit/%.d) $(GEN:.inc=.d)
+-include $(EFI_O:.o=.d) $(HV_C:%.c=$(B)/hv/%.d) $(HV_ASM:%.asm=$(B)/hv/%.asm.d) $(PURE_C:%.c=$(B)/host/%.d) $(TESTS:$(B)/unit/%=$(B)/host/tests/unit/%.d) $(GEN:.inc=.d) $(CHECKED:.ok=.d)
