@@ -188,11 +188,9 @@ static uint64_t current_vruntime(const struct sched_rq *rq, uint64_t now)
     return rq->current->vruntime + virtual_time(rq->current, ran);
 }
 
-static void advance_min_vruntime(struct sched_rq *rq, uint64_t now)
+/* `least`: how far the current entity is. */
+static void advance_min_vruntime(struct sched_rq *rq, uint64_t least)
 {
-    if (!rq->current)
-        return;
-    uint64_t least = current_vruntime(rq, now);
     if (rq->ready && is_before(rq->ready->vruntime, least))
         least = rq->ready->vruntime;
     rq->min_vruntime = later(rq->min_vruntime, least);
@@ -217,7 +215,8 @@ bool sched_wake(struct sched_rq *rq, struct sched_entity *e, uint64_t now)
 {
     if (e->state != SCHED_BLOCKED)
         return false;
-    advance_min_vruntime(rq, now);
+    if (rq->current)
+        advance_min_vruntime(rq, current_vruntime(rq, now));
     join(rq, e);
     if (is_exhausted(e, now)) {
         throttle(rq, e);
@@ -258,7 +257,7 @@ void sched_charge(struct sched_rq *rq, struct sched_entity *e, uint64_t ran_ns)
     if (rq->current != e)
         return;
     rq->charged_until += ran_ns;
-    advance_min_vruntime(rq, rq->charged_until);
+    advance_min_vruntime(rq, e->vruntime);
 }
 
 void sched_give_way(struct sched_rq *rq)
@@ -334,7 +333,7 @@ struct sched_decision sched_pick(struct sched_rq *rq, uint64_t now)
         return (struct sched_decision){ NULL, rq->next_release };
     rq->charged_until = now;
     set_turn_end(rq, now);
-    advance_min_vruntime(rq, now);
+    advance_min_vruntime(rq, rq->current->vruntime);
     return (struct sched_decision){ rq->current, MIN(rq->turn_end, rq->next_release) };
 }
 
