@@ -12,6 +12,9 @@ enum { MAX_BASIC = 0x16, MAX_BASIC_TOPOLOGY_V2 = 0x1f };
 
 /* Legacy and header part of an XSAVE area: SDM vol 1, "XSAVE Area". */
 #define XSAVE_BASE_SIZE 576u
+/* Sizes of the components are architectural ("XSAVE-Managed State Components"); only where they lie in the standard format
+ * is the CPU's choice. Bochs 2.7 claims 64 bytes for PKRU, writes 8, and Linux then gives up XSAVE altogether. */
+static const uint16_t component_size[CPUID_COMPONENTS] = { [2] = 256, [5] = 64, [6] = 512, [7] = 1024, [9] = 8 };
 #define XCR0_SWITCHABLE (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512 | XCR0_PKRU)
 
 /* ---- the allow-lists ------------------------------------------------------------------------------------------------ */
@@ -204,7 +207,7 @@ static void build_ext_features(struct builder *b)
     b->t->special[CPUID_EXT_FEATURES] = SPECIAL_EXT_FEATURES;
 }
 
-/* Sizes and offsets of the components are the host's (XSAVE runs on it); totals are computed, see XSTATE below. */
+/* Offsets are the host's, since XSAVE runs on it; the totals are computed at look-up. */
 static void build_xstate(struct builder *b)
 {
     struct cpuid_table *t = b->t;
@@ -214,6 +217,7 @@ static void build_xstate(struct builder *b)
     for (unsigned n = 2; n < CPUID_COMPONENTS; n++)
         if (t->xcr0 >> n & 1) {
             t->component[n] = host_leaf(b, CPUID_XSTATE, n);
+            t->component[n].eax = component_size[n];
             t->component[n].ecx &= CPUID_D_N_ECX_ALIGN64;
             t->component[n].edx = 0;
         }
