@@ -1,4 +1,5 @@
 #include "hv/con/con_emit.h"
+#include "hv/con/con_view.h"
 #include "hv/lib/fmt.h"
 #include "hv/lib/str.h"
 
@@ -22,9 +23,11 @@ static bool put_input(struct con_input *in, uint8_t byte)
     return true;
 }
 
-static bool exists(const struct con *c, unsigned partition)
+/* Leave the lock and let the next con_poll look. */
+static void unlock_with_news(struct con *c)
 {
-    return partition < CON_MAX_PARTITIONS && c->partition[partition].name[0];
+    spin_unlock(&c->lock);
+    atomic_store(&c->news, true);
 }
 
 void con_init(struct con *c, const struct con_hooks *hooks)
@@ -39,7 +42,7 @@ bool con_add_terminal(struct con *c, const struct con_terminal *t)
     bool room = c->terminals < CON_MAX_TERMINALS;
     if (room)
         c->terminal[c->terminals++] = *t;
-    spin_unlock(&c->lock);
+    unlock_with_news(c);
     return room;
 }
 
@@ -118,7 +121,7 @@ static void remember(struct con_partition *p, const char *bytes, size_t len)
 
 void con_guest_write(struct con *c, unsigned partition, enum con_stream stream, const char *bytes, size_t len)
 {
-    if (c->panicking || !exists(c, partition))
+    if (c->panicking || !con_view_exists(c, partition))
         return;
     spin_lock(&c->lock);
     struct con_partition *p = &c->partition[partition];
@@ -135,7 +138,7 @@ void con_guest_write(struct con *c, unsigned partition, enum con_stream stream, 
         else
             show_line(c, partition, l, bytes[i] != '\n');
     }
-    spin_unlock(&c->lock);
+    unlock_with_news(c);
 }
 
 void con_monitor_write(struct con *c, const char *text, size_t len)
@@ -150,7 +153,7 @@ void con_monitor_write(struct con *c, const char *text, size_t len)
         if (end < len)
             con_emit_raw(c, CON_SOURCE_MONITOR, "\r\n", 2);
     }
-    spin_unlock(&c->lock);
+    unlock_with_news(c);
 }
 
 void con_log_sink(void *con, const char *text, size_t len)
@@ -165,7 +168,7 @@ void con_log_sink(void *con, const char *text, size_t len)
     spin_lock(&c->lock);
     con_emit_log_line(c, text, len);
     write_while_starting(c);
-    spin_unlock(&c->lock);
+    unlock_with_news(c);
 }
 
 bool con_is_congested(struct con *c)
@@ -178,78 +181,30 @@ bool con_is_congested(struct con *c)
     return congested;
 }
 
-/* ---- views; the lock is held ---- */
-
-static void leave_view(struct con *c)
-{
-    if (c->view == CON_ATTACHED)
-        con_emit_terminal_reset(c);
-    c->guest_input.tail = c->guest_input.head;
-}
-
-static void enter_overview(struct con *c)
-{
-    leave_view(c);
-    if (c->unseen_lines)
-        con_emit_note(c, "overview: %llu lines of guests came meanwhile; Ctrl-] ? for help",
-                      (unsigned long long)c->unseen_lines);
-    else
-        con_emit_note(c, "overview: Ctrl-] ? for help");
-    c->view = CON_OVERVIEW;
-    c->redraw = false;
-    c->hinted = false;
-    c->unseen_lines = 0;
-}
-
-static void enter_monitor(struct con *c)
-{
-    leave_view(c);
-    con_emit_note(c, "monitor: help lists the commands, Ctrl-] o goes back to the overview");
-    c->view = CON_MONITOR;
-    c->redraw = true;
-}
-
-static void enter_attached(struct con *c, unsigned partition)
-{
-    leave_view(c);
-    con_emit_note(c, "%s: Ctrl-] o goes back to the overview, Ctrl-] m to the monitor", c->partition[partition].name);
-    c->view = CON_ATTACHED;
-    c->attached = partition;
-    c->redraw = false;
-    con_emit_replay(c, partition);
-}
+/* ---- views ---- */
 
 void con_show_overview(struct con *c)
 {
     spin_lock(&c->lock);
-    enter_overview(c);
-    spin_unlock(&c->lock);
+    con_view_overview(c);
+    unlock_with_news(c);
 }
 
 void con_show_monitor(struct con *c)
 {
     spin_lock(&c->lock);
-    enter_monitor(c);
-    spin_unlock(&c->lock);
+    con_view_monitor(c);
+    unlock_with_news(c);
 }
 
 bool con_attach(struct con *c, unsigned partition)
 {
     spin_lock(&c->lock);
-    bool there = exists(c, partition);
+    bool there = con_view_exists(c, partition);
     if (there)
-        enter_attached(c, partition);
-    spin_unlock(&c->lock);
+        con_view_attached(c, partition);
+    unlock_with_news(c);
     return there;
-}
-
-static void show_help(struct con *c)
-{
-    con_emit_note(c, "after Ctrl-]: m monitor, o overview, a digit attaches to a guest, Ctrl-] sends one Ctrl-]");
-    for (unsigned i = 0; i < CON_MAX_PARTITIONS; i++)
-        if (exists(c, i))
-            con_emit_note(c, i < 9 ? "%u  %s" : "%u  %s (by the monitor: console %s)", i + 1, c->partition[i].name,
-                          c->partition[i].name);
 }
 
 /* ---- input ---- */
@@ -280,13 +235,13 @@ static enum target command_key(struct con *c, uint8_t key)
     if (key == CTRL_BRACKET)
         return deliver(c, key);
     if (key == 'm' || key == 'M')
-        enter_monitor(c);
+        con_view_monitor(c);
     else if (key == 'o' || key == 'O')
-        enter_overview(c);
+        con_view_overview(c);
     else if (key == '?' || key == 'h')
-        show_help(c);
-    else if (key >= '1' && key <= '9' && exists(c, partition))
-        enter_attached(c, partition);
+        con_view_help(c);
+    else if (key >= '1' && key <= '9' && con_view_exists(c, partition))
+        con_view_attached(c, partition);
     else if (key >= '1' && key <= '9')
         con_emit_note(c, "there is no guest %u; Ctrl-] ? lists them", partition + 1);
     else
@@ -317,7 +272,12 @@ void con_input(struct con *c, uint8_t byte)
         return;
     spin_lock(&c->lock);
     (void)put_input(&c->input, byte); /* nobody has polled for 256 bytes: nothing sensible is lost */
-    spin_unlock(&c->lock);
+    unlock_with_news(c);
+}
+
+void con_guest_ready(struct con *c)
+{
+    atomic_store(&c->news, true);
 }
 
 static void pass_input(struct con *c)
@@ -426,21 +386,35 @@ static void redraw_monitor(struct con *c)
  * second try succeeds, or its word was left before end_polling looks for it. */
 static bool begin_polling(struct con *c)
 {
-    if (!atomic_exchange(&c->polling, true))
-        return true;
-    atomic_store(&c->poll_again, true);
-    return !atomic_exchange(&c->polling, true);
+    if (atomic_exchange(&c->polling, true)) {
+        atomic_store(&c->news, true);
+        if (atomic_exchange(&c->polling, true))
+            return false;
+    }
+    atomic_store(&c->news, false);
+    return true;
 }
 
-static bool end_polling(struct con *c)
+static uint64_t end_polling(struct con *c, uint64_t now, uint64_t next)
 {
+    atomic_store(&c->due, next);
     atomic_store(&c->polling, false);
-    return !atomic_exchange(&c->poll_again, false);
+    return atomic_load(&c->news) ? now : next;
+}
+
+static bool nothing_to_do(struct con *c, uint64_t now)
+{
+    return !atomic_load_explicit(&c->news, memory_order_relaxed) &&
+           now < atomic_load_explicit(&c->due, memory_order_relaxed);
 }
 
 uint64_t con_poll(struct con *c, uint64_t now)
 {
-    if (c->panicking || !begin_polling(c))
+    if (c->panicking)
+        return CON_NEVER;
+    if (nothing_to_do(c, now))
+        return c->due;
+    if (!begin_polling(c))
         return CON_NEVER;
     spin_lock(&c->lock);
     c->polled = true;
@@ -453,7 +427,7 @@ uint64_t con_poll(struct con *c, uint64_t now)
     spin_unlock(&c->lock);
     for (unsigned t = 0; t < c->terminals && !c->panicking; t++)
         next = earlier(next, drain(c, t, now));
-    return end_polling(c) ? next : now;
+    return end_polling(c, now, next);
 }
 
 void con_flush(struct con *c)

@@ -67,8 +67,9 @@ struct con_partition {
 /* About 400 KiB: static memory. All members are private. */
 struct con {
     spinlock_t lock;
-    _Atomic bool polling;         /* one CPU at a time is in con_poll; pairs with poll_again: see begin_polling */
-    _Atomic bool poll_again;
+    _Atomic bool polling;         /* one CPU at a time is in con_poll; pairs with news: see begin_polling */
+    _Atomic bool news;            /* something was written or typed since con_poll last began */
+    _Atomic uint64_t due;         /* without news, con_poll has nothing to do before that */
     _Atomic bool panicking;
     bool polled;                  /* con_poll was called: from then on nobody waits for a terminal */
     uint64_t drawn;               /* when draw() was last called */
@@ -112,13 +113,17 @@ void con_monitor_write(struct con *c, const char *text, size_t len);
 /* A byte typed on the serial line or the keyboard. If nobody reads, what does not fit is dropped. */
 void con_input(struct con *c, uint8_t byte);
 
+/* A guest's receiver that refused a byte has room again: without this it is offered again after 5 ms. */
+void con_guest_ready(struct con *c);
+
 void con_show_overview(struct con *c);
 void con_show_monitor(struct con *c);
 bool con_attach(struct con *c, unsigned partition) MUST_CHECK; /* false: there is none */
 
 /* Hand typed bytes on, finish partial lines that have waited long enough, and give the terminals what they take now.
  * `now` in nanoseconds, of any steady clock. Returns when to call again at the latest (CON_NEVER: not before something
- * is written or typed), so that an idle CPU can halt meanwhile. If another CPU is in it, returns at once. */
+ * is written or typed), so that an idle CPU can halt meanwhile. If another CPU is in it, or there is nothing to do, it costs a
+ * few instructions: it may be called after every exit. */
 uint64_t con_poll(struct con *c, uint64_t now);
 
 /* Write all that is queued now, waiting for the terminals: before the machine is switched off. */

@@ -131,26 +131,32 @@ static uint64_t replay_start(const struct con_partition *p)
     return at < p->replay_head ? at + 1 : p->replay_head - CON_REPLAY_SIZE;
 }
 
+/* Text gathers in `piece` until it is nearly full; a sequence begins at `start` and is taken back if it is not shown. */
 void con_emit_replay(struct con *c, unsigned partition)
 {
     const struct con_partition *p = &c->partition[partition];
     struct ansi ansi = { 0 };
-    char sequence[SEQUENCE_MAX];
-    size_t len = 0;
+    char piece[CON_RECORD_MAX];
+    size_t len = 0, start = 0;
     for (uint64_t at = replay_start(p); at < p->replay_head; at++) {
         char byte = p->replay[at % CON_REPLAY_SIZE];
         enum ansi_event event = ansi_feed(&ansi, (uint8_t)byte);
+        bool fits = len - start < SEQUENCE_MAX;
         if (event == ANSI_TEXT)
-            len = 0;
-        if (len < sizeof sequence)
-            sequence[len++] = byte;
+            len = start; /* of a sequence that was broken off, nothing is left */
+        if (fits || event == ANSI_TEXT)
+            piece[len++] = byte;
         if (event == ANSI_PENDING)
             continue;
-        bool whole = len < sizeof sequence;
-        if (event == ANSI_TEXT || (whole && may_be_replayed(&ansi, event)))
-            con_emit_raw(c, CON_SOURCE_MONITOR, sequence, len);
-        len = 0;
+        if (event != ANSI_TEXT && !(fits && may_be_replayed(&ansi, event)))
+            len = start;
+        if (len > sizeof piece - SEQUENCE_MAX - 1) {
+            con_emit_raw(c, CON_SOURCE_MONITOR, piece, len);
+            len = 0;
+        }
+        start = len;
     }
+    con_emit_raw(c, CON_SOURCE_MONITOR, piece, start);
 }
 
 void con_emit_terminal_reset(struct con *c)

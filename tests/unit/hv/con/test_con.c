@@ -332,6 +332,19 @@ TEST(the_replay_does_not_make_the_terminal_answer)
     CHECK(contains("---\r\nabcde\033[32mf\n"));
 }
 
+TEST(a_sequence_broken_off_or_endless_leaves_nothing_in_the_replay)
+{
+    static char endless[3000];
+    fresh();
+    memset(endless, '1', sizeof endless - 1);
+    guest(0, "a\033[12\nb\033[");
+    guest(0, endless);
+    guest(0, "mc");
+    forget();
+    type("\x1D" "1");
+    CHECK(contains("---\r\na\nbc"));
+}
+
 TEST(leaving_a_guest_puts_the_terminal_right)
 {
     fresh();
@@ -364,8 +377,14 @@ TEST(a_guest_that_does_not_read_delays_bytes_but_not_the_way_out)
     CHECK(con_poll(&con, now) <= now + 10 * MS);
     guest_takes = 2;
     poll();
+    CHECK_EQ(guest_got_len, 2); /* not yet */
+    con_guest_ready(&con);
+    poll();
     CHECK_EQ(guest_got_len, 4);
     CHECK(!memcmp(guest_got, "hell", 4));
+    now += 5 * MS;
+    guest_takes = 0;
+    poll();
     type("\x1D" "2");
     guest_takes = SIZE_MAX;
     type("x");
@@ -507,10 +526,26 @@ TEST(a_screen_is_drawn_bit_by_bit_and_not_too_often)
 TEST(a_second_cpu_that_polls_leaves_word_to_the_first)
 {
     fresh();
+    con_input(&con, 'x');
     con.polling = true;
+    con.news = false;
+    con.due = 0;
     CHECK_EQ(con_poll(&con, ++now), CON_NEVER);
-    CHECK(con.poll_again);
+    CHECK(con.news);
     con.polling = false;
-    CHECK_EQ(con_poll(&con, now), now); /* come again at once */
-    CHECK_EQ(con_poll(&con, now), CON_NEVER);
+    (void)con_poll(&con, now);
+    CHECK(contains("what you type goes nowhere"));
+}
+
+TEST(with_nothing_to_do_polling_touches_nothing_until_there_is_news)
+{
+    fresh();
+    while (con_poll(&con, now) != CON_NEVER)
+        ;
+    con.polling = true; /* would be noticed */
+    CHECK_EQ(con_poll(&con, now + 1000 * MS), CON_NEVER);
+    CHECK(!con.news);
+    con.polling = false;
+    guest(0, "news\n");
+    CHECK(shows("[linux] news\r\n"));
 }
