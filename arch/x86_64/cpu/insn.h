@@ -3,6 +3,7 @@
 #ifndef ARCH_X86_64_CPU_INSN_H
 #define ARCH_X86_64_CPU_INSN_H
 
+#include "arch/x86_64/isa/cpuid.h"
 #include "arch/x86_64/isa/segment.h"
 #include "hv/lib/types.h"
 
@@ -19,8 +20,6 @@ static inline void wrmsr(uint32_t msr, uint64_t value)
 {
     __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
 }
-
-struct cpuid_regs { uint32_t eax, ebx, ecx, edx; };
 
 static inline struct cpuid_regs cpuid(uint32_t leaf, uint32_t subleaf)
 {

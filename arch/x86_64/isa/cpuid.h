@@ -6,6 +6,9 @@
 
 #include "hv/lib/types.h"
 
+/* What the instruction returns. */
+struct cpuid_regs { uint32_t eax, ebx, ecx, edx; };
+
 #define CPUID_BIT(n) (UINT32_C(1) << (n))
 
 enum cpuid_leaf {

@@ -1,0 +1,54 @@
+/* The hardware's part of the virtual APIC (SDM vol 3, "APIC Virtualization and Virtual Interrupts"). */
+#include "arch/x86_64/isa/msr.h"
+#include "arch/x86_64/isa/vmx_controls.h"
+#include "arch/x86_64/vmx/insn.h"
+#include "arch/x86_64/vmx/vmx.h"
+
+#define MODE_BITS (PROC2_VIRTUALIZE_APIC_ACCESSES | PROC2_VIRTUALIZE_X2APIC_MODE | \
+                   PROC2_APIC_REGISTER_VIRTUALIZATION | PROC2_VIRTUAL_INTERRUPT_DELIVERY)
+
+void vmx_apic_update(struct vt_vcpu *vt, uint8_t rvi, uint8_t svi, const uint64_t eoi_exits[4])
+{
+    (void)vt;
+    vmwrite(VMCS_GUEST_INTERRUPT_STATUS, (uint64_t)svi << 8 | rvi);
+    if (eoi_exits)
+        for (unsigned i = 0; i < 4; i++)
+            vmwrite(VMCS_EOI_EXIT_BITMAP(i), eoi_exits[i]);
+}
+
+uint16_t vmx_apic_status(struct vt_vcpu *vt)
+{
+    (void)vt;
+    return (uint16_t)vmread(VMCS_GUEST_INTERRUPT_STATUS);
+}
+
+/* Registers whose reads the hardware serves from the page; the current count is computed, so it exits. */
+static void pass_x2apic(struct vmx_vcpu *v, bool on)
+{
+    for (uint32_t msr = IA32_X2APIC_FIRST; msr <= IA32_X2APIC_LAST; msr++)
+        vmx_msr_pass(v, msr, on && msr != IA32_X2APIC_CUR_COUNT, false);
+    vmx_msr_pass(v, IA32_X2APIC_TPR, on, on);
+    vmx_msr_pass(v, IA32_X2APIC_EOI, false, on);
+    vmx_msr_pass(v, IA32_X2APIC_SELF_IPI, false, on);
+}
+
+void vmx_apic_mode(struct vt_vcpu *vt, bool enabled, bool x2apic)
+{
+    struct vmx_vcpu *v = vmx_of(vt);
+    if (!vmx_caps.features.apicv)
+        return;
+    uint32_t bits = 0;
+    if (enabled)
+        bits = PROC2_APIC_REGISTER_VIRTUALIZATION | PROC2_VIRTUAL_INTERRUPT_DELIVERY |
+               (x2apic ? PROC2_VIRTUALIZE_X2APIC_MODE : PROC2_VIRTUALIZE_APIC_ACCESSES);
+    v->secondary = (v->secondary & ~(uint32_t)MODE_BITS) | bits;
+    vmwrite(VMCS_SECONDARY_PROC_CONTROLS, v->secondary);
+    pass_x2apic(v, enabled && x2apic);
+}
+
+void vmx_tpr_threshold(struct vt_vcpu *vt, uint8_t class)
+{
+    (void)vt;
+    if (vmx_caps.features.tpr_shadow && !vmx_caps.features.apicv)
+        vmwrite(VMCS_TPR_THRESHOLD, class);
+}

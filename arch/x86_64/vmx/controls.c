@@ -1,0 +1,124 @@
+/* The first contents of a vCPU's VMCS: controls, host state, bitmaps. */
+#include "arch/x86_64/cpu/insn.h"
+#include "arch/x86_64/cpu/idt.h"
+#include "arch/x86_64/cpu/pcpu.h"
+#include "arch/x86_64/isa/cr.h"
+#include "arch/x86_64/isa/exception.h"
+#include "arch/x86_64/isa/msr.h"
+#include "arch/x86_64/isa/vmx_controls.h"
+#include "arch/x86_64/mmu/host.h"
+#include "arch/x86_64/vmx/insn.h"
+#include "arch/x86_64/vmx/vmx.h"
+#include "hv/lib/str.h"
+
+/* MSRs that the guest may access without an exit: the VMCS or guest_state.c switches each of them. */
+static const struct { uint32_t msr; bool write; } pass[] = {
+    { IA32_SYSENTER_CS, true }, { IA32_SYSENTER_ESP, true }, { IA32_SYSENTER_EIP, true }, { IA32_FS_BASE, true },
+    { IA32_GS_BASE, true }, { IA32_KERNEL_GS_BASE, true }, { IA32_STAR, true }, { IA32_LSTAR, true },
+    { IA32_CSTAR, true }, { IA32_FMASK, true }, { IA32_EFER, false }, { IA32_PAT, false },
+};
+
+/* Layout: SDM vol 3, "MSR-Bitmap Address": reads low, reads high, writes low, writes high, 1 KiB each. */
+void vmx_msr_pass(struct vmx_vcpu *v, uint32_t msr, bool read, bool write)
+{
+    unsigned half = msr >= 0xc0000000 ? 1024 : 0;
+    uint32_t n = msr & 0x1fff;
+    uint8_t bit = (uint8_t)(1u << (n & 7));
+    uint8_t *r = &v->msr_bits[half + n / 8], *w = &v->msr_bits[2048 + half + n / 8];
+    *r = (uint8_t)(read ? *r & ~bit : *r | bit);
+    *w = (uint8_t)(write ? *w & ~bit : *w | bit);
+}
+
+static void setup_msr_bitmap(struct vmx_vcpu *v)
+{
+    memset(v->msr_bits, 0xff, PAGE_SIZE);
+    for (size_t i = 0; i < ARRAY_SIZE(pass); i++)
+        vmx_msr_pass(v, pass[i].msr, true, pass[i].write);
+    if (guest_state_has_msr(GUEST_TSC_AUX))
+        vmx_msr_pass(v, IA32_TSC_AUX, true, true);
+    if (v->config.spec_ctrl)
+        vmx_msr_pass(v, IA32_SPEC_CTRL, true, true);
+    vmwrite(VMCS_MSR_BITMAP_ADDRESS, v->msr_bitmap.raw);
+}
+
+/* Every port exits: one pair of pages of ones serves all vCPUs. */
+static void setup_io_bitmaps(void)
+{
+    static uint8_t ones[2 * PAGE_SIZE] __attribute__((aligned(4096)));
+    if (!ones[0])
+        memset(ones, 0xff, sizeof ones);
+    hpa_t at = vmx_env.image_hpa(ones);
+    vmwrite(VMCS_IO_BITMAP_A_ADDRESS, at.raw);
+    vmwrite(VMCS_IO_BITMAP_B_ADDRESS, at.raw + PAGE_SIZE);
+}
+
+/* Everything the VMCS restores at an exit that is the same on all pCPUs, and what differs: GDT, TSS, per-CPU data. */
+void vmx_host_setup(void)
+{
+    const struct pcpu *p = pcpu_this();
+    vmwrite(VMCS_HOST_CR0, read_cr0());
+    vmwrite(VMCS_HOST_CR3, read_cr3());
+    vmwrite(VMCS_HOST_CR4, read_cr4());
+    vmwrite(VMCS_HOST_CS_SELECTOR, HOST_SEL_CODE);
+    vmwrite(VMCS_HOST_SS_SELECTOR, HOST_SEL_DATA);
+    vmwrite(VMCS_HOST_DS_SELECTOR, 0);
+    vmwrite(VMCS_HOST_ES_SELECTOR, 0);
+    vmwrite(VMCS_HOST_FS_SELECTOR, 0);
+    vmwrite(VMCS_HOST_GS_SELECTOR, 0);
+    vmwrite(VMCS_HOST_TR_SELECTOR, HOST_SEL_TSS);
+    vmwrite(VMCS_HOST_FS_BASE, 0);
+    vmwrite(VMCS_HOST_GS_BASE, rdmsr(IA32_GS_BASE));
+    vmwrite(VMCS_HOST_TR_BASE, (uint64_t)(uintptr_t)&p->tss);
+    vmwrite(VMCS_HOST_GDTR_BASE, (uint64_t)(uintptr_t)p->gdt);
+    vmwrite(VMCS_HOST_IDTR_BASE, idt_base());
+    vmwrite(VMCS_HOST_IA32_EFER, rdmsr(IA32_EFER));
+    vmwrite(VMCS_HOST_IA32_PAT, rdmsr(IA32_PAT));
+    vmwrite(VMCS_HOST_IA32_SYSENTER_CS, 0);
+    vmwrite(VMCS_HOST_IA32_SYSENTER_ESP, 0);
+    vmwrite(VMCS_HOST_IA32_SYSENTER_EIP, 0);
+    vmwrite(VMCS_HOST_RIP, (uint64_t)(uintptr_t)vmx_exit_entry);
+}
+
+static void setup_masks(struct vmx_vcpu *v)
+{
+    /* The guest sees the CR0 it wrote, while NE stays as VMX demands and caching is not the guest's to switch. CR4.MCE
+     * stays on: with it off a machine check would shut the whole machine down. */
+    v->cr0_mask = CR0_NE | CR0_CD | CR0_NW | ~(uint64_t)CR0_DEFINED;
+    v->cr4_mask = ~v->config.cr4_allowed | CR4_MCE | CR4_VMXE;
+    vmwrite(VMCS_CR0_GUEST_HOST_MASK, v->cr0_mask);
+    vmwrite(VMCS_CR4_GUEST_HOST_MASK, v->cr4_mask);
+}
+
+void vmx_controls_setup(struct vmx_vcpu *v)
+{
+    v->primary = vmx_caps.primary;
+    v->secondary = vmx_caps.secondary;
+    v->eptp = pt_ept_pointer(v->config.nested_root, vmx_caps.features.ept_ad);
+    vmwrite(VMCS_PIN_CONTROLS, vmx_caps.pin);
+    vmwrite(VMCS_PRIMARY_PROC_CONTROLS, v->primary);
+    vmwrite(VMCS_SECONDARY_PROC_CONTROLS, v->secondary);
+    vmwrite(VMCS_EXIT_CONTROLS, vmx_caps.exit);
+    vmwrite(VMCS_ENTRY_CONTROLS, vmx_caps.entry);
+    /* #AC and #DB: a guest can make the CPU deliver them for ever without an instruction between (the loop never
+     * reaches an exit); #MC is the machine's own. */
+    vmwrite(VMCS_EXCEPTION_BITMAP, 1u << EXC_AC | 1u << EXC_DB | 1u << EXC_MC);
+    vmwrite(VMCS_LINK_POINTER, VMCS_NO_LINK);
+    vmwrite(VMCS_EPT_POINTER, v->eptp);
+    vmwrite(VMCS_TSC_OFFSET, 0);
+    if (vmx_caps.features.vpid)
+        vmwrite(VMCS_VIRTUAL_PROCESSOR_ID, v->vpid);
+    if (vmx_caps.features.tpr_shadow)
+        vmwrite(VMCS_VIRTUAL_APIC_ADDRESS, v->config.apic_page_hpa.raw);
+    if (vmx_caps.features.apic_access_page)
+        vmwrite(VMCS_APIC_ACCESS_ADDRESS, v->config.apic_access_hpa.raw);
+    setup_masks(v);
+    setup_msr_bitmap(v);
+    setup_io_bitmaps();
+    vmx_host_setup();
+}
+
+bool vmx_policy(struct vt_vcpu *vt, unsigned control, bool exit)
+{
+    (void)vt, (void)control, (void)exit;
+    return false;
+}

@@ -1,0 +1,214 @@
+/* Raw exit reasons to neutral exits: one row per reason, a decoder only where there is something to read. */
+#include "arch/x86_64/cpu/insn.h"
+#include "arch/x86_64/isa/vmx_exits.h"
+#include "arch/x86_64/vmx/insn.h"
+#include "arch/x86_64/vmx/vmx.h"
+
+
+typedef void (*decoder_t)(struct vmx_vcpu *v, struct vt_exit *exit);
+
+/* Delivery of an event may have been cut short by these exits: keep it, so that it is repeated. */
+static void keep_vectoring(struct vmx_vcpu *v)
+{
+    uint64_t info = vmread(VMCS_IDT_VECTORING_INFORMATION);
+    if (LIKELY(!(info & INTERRUPTION_VALID)))
+        return;
+    v->vectoring = info;
+    vmwrite(VMCS_ENTRY_INTERRUPTION_INFORMATION, info & ~(uint64_t)INTERRUPTION_NMI_UNBLOCKING);
+    vmwrite(VMCS_ENTRY_INSTRUCTION_LENGTH, vmread(VMCS_EXIT_INSTRUCTION_LENGTH));
+    if (info & INTERRUPTION_ERROR_CODE)
+        vmwrite(VMCS_ENTRY_EXCEPTION_ERROR_CODE, vmread(VMCS_IDT_VECTORING_ERROR_CODE));
+    if (INTERRUPTION_TYPE(info) == INTERRUPTION_NMI)
+        vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE,
+                vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & ~(uint64_t)VT_SHADOW_NMI);
+    v->event_set = true;
+}
+
+static void decode_exception(struct vmx_vcpu *v, struct vt_exit *exit)
+{
+    uint64_t info = vmread(VMCS_EXIT_INTERRUPTION_INFORMATION);
+    exit->qualification = vmread(VMCS_EXIT_QUALIFICATION);
+    exit->exception.vector = (uint8_t)info;
+    exit->exception.has_error_code = info & INTERRUPTION_ERROR_CODE;
+    exit->exception.error_code =
+        exit->exception.has_error_code ? (uint32_t)vmread(VMCS_EXIT_INTERRUPTION_ERROR_CODE) : 0;
+    keep_vectoring(v);
+    if (INTERRUPTION_TYPE(info) != INTERRUPTION_NMI)
+        return;
+    exit->kind = VT_EXIT_NMI;
+    /* Bochs quirk: an NMI exit leaves blocking by NMI set in the guest. It can be true only after an injected NMI. */
+    if (!v->nmi_injected)
+        vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE,
+                vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & ~(uint64_t)VT_SHADOW_NMI);
+}
+
+static void decode_interrupt(struct vmx_vcpu *v, struct vt_exit *exit)
+{
+    (void)v;
+    exit->interrupt.vector = (uint8_t)vmread(VMCS_EXIT_INTERRUPTION_INFORMATION);
+}
+
+static void decode_io(struct vmx_vcpu *v, struct vt_exit *exit)
+{
+    (void)v;
+    uint64_t q = vmread(VMCS_EXIT_QUALIFICATION);
+    exit->qualification = q;
+    exit->io.port = (uint16_t)(q >> 16);
+    exit->io.size = (uint8_t)((q & 7) + 1);
+    exit->io.in = q & QUALIFICATION_IO_IN;
+    exit->io.string = q & QUALIFICATION_IO_STRING;
+    exit->io.rep = q & QUALIFICATION_IO_REP;
+}
+
+static void decode_ept_violation(struct vmx_vcpu *v, struct vt_exit *exit)
+{
+    uint64_t q = vmread(VMCS_EXIT_QUALIFICATION);
+    exit->qualification = q;
+    exit->mem.gpa = GPA(vmread(VMCS_GUEST_PHYSICAL_ADDRESS));
+    exit->mem.read = q & QUALIFICATION_EPT_READ;
+    exit->mem.write = q & QUALIFICATION_EPT_WRITE;
+    exit->mem.fetch = q & QUALIFICATION_EPT_FETCH;
+    /* Only an access to the translation of the linear address is the instruction's own; the others are page walks. */
+    exit->mem.gva_valid = (q & (QUALIFICATION_EPT_LINEAR_VALID | QUALIFICATION_EPT_TRANSLATED)) ==
+                          (QUALIFICATION_EPT_LINEAR_VALID | QUALIFICATION_EPT_TRANSLATED);
+    if (exit->mem.gva_valid)
+        exit->mem.gva = GVA(vmread(VMCS_GUEST_LINEAR_ADDRESS));
+    keep_vectoring(v);
+}
+
+static void decode_ept_misconfiguration(struct vmx_vcpu *v, struct vt_exit *exit)
+{
+    exit->mem.gpa = GPA(vmread(VMCS_GUEST_PHYSICAL_ADDRESS));
+    exit->mem.gva_valid = exit->mem.read = exit->mem.write = exit->mem.fetch = false;
+    keep_vectoring(v);
+}
+
+static void decode_cr(struct vmx_vcpu *v, struct vt_exit *exit)
+{
+    uint64_t q = vmread(VMCS_EXIT_QUALIFICATION);
+    unsigned type = QUALIFICATION_CR_ACCESS(q);
+    (void)v;
+    exit->qualification = q;
+    exit->kind = type == CR_ACCESS_READ ? VT_EXIT_CR_READ : VT_EXIT_CR_WRITE;
+    exit->cr.cr = type >= CR_ACCESS_CLTS ? 0 : q & 0xf;
+    exit->cr.gpr = (uint8_t)QUALIFICATION_CR_REGISTER(q);
+    exit->cr.clts = type == CR_ACCESS_CLTS;
+    exit->cr.lmsw = type == CR_ACCESS_LMSW;
+    exit->cr.lmsw_value = (uint16_t)(q >> 16);
+}
+
+static void decode_qualified(struct vmx_vcpu *v, struct vt_exit *exit)
+{
+    (void)v;
+    exit->qualification = vmread(VMCS_EXIT_QUALIFICATION);
+}
+
+static void decode_sipi(struct vmx_vcpu *v, struct vt_exit *exit)
+{
+    decode_qualified(v, exit);
+    /* Bochs quirk: a SIPI exit saves blocking by SMI, with which no entry succeeds; outside SMM it is never true. */
+    vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & ~UINT64_C(4));
+}
+
+static void decode_task_switch(struct vmx_vcpu *v, struct vt_exit *exit)
+{
+    decode_qualified(v, exit);
+    v->vectoring = vmread(VMCS_IDT_VECTORING_INFORMATION);
+}
+
+static void decode_apic_access(struct vmx_vcpu *v, struct vt_exit *exit)
+{
+    decode_qualified(v, exit);
+    exit->apic.offset = exit->qualification & 0xfff;
+    exit->apic.write = ((exit->qualification >> 12) & 0xf) == 1;
+    keep_vectoring(v);
+}
+
+static void decode_apic_write(struct vmx_vcpu *v, struct vt_exit *exit)
+{
+    decode_qualified(v, exit);
+    exit->apic.offset = exit->qualification & 0xff0;
+    exit->apic.write = true;
+}
+
+static const struct {
+    uint8_t kind; /* enum vt_exit_kind + 1, so that 0 is an unknown reason */
+    decoder_t decode;
+} rows[] = {
+#define ROW(reason, neutral, decoder) [EXIT_REASON_##reason] = { VT_EXIT_##neutral + 1, decoder }
+    ROW(EXCEPTION_OR_NMI, EXCEPTION, decode_exception),
+    ROW(EXTERNAL_INTERRUPT, INTERRUPT, decode_interrupt),
+    ROW(TRIPLE_FAULT, TRIPLE_FAULT, NULL),
+    ROW(INIT, INIT, NULL),
+    ROW(SIPI, SIPI, decode_sipi),
+    ROW(INTERRUPT_WINDOW, INTERRUPT_WINDOW, NULL),
+    ROW(NMI_WINDOW, NMI_WINDOW, NULL),
+    ROW(TASK_SWITCH, TASK_SWITCH, decode_task_switch),
+    ROW(CPUID, CPUID, NULL),
+    ROW(GETSEC, UNDEFINED, NULL),
+    ROW(HLT, HLT, NULL),
+    ROW(INVD, WBINVD, NULL),
+    ROW(INVLPG, INVLPG, decode_qualified),
+    ROW(RDPMC, RDPMC, NULL),
+    ROW(RDTSC, RDTSC, NULL),
+    ROW(RSM, UNDEFINED, NULL),
+    ROW(VMCALL, HYPERCALL, NULL),
+    ROW(VMCLEAR, UNDEFINED, NULL),
+    ROW(VMLAUNCH, UNDEFINED, NULL),
+    ROW(VMPTRLD, UNDEFINED, NULL),
+    ROW(VMPTRST, UNDEFINED, NULL),
+    ROW(VMREAD, UNDEFINED, NULL),
+    ROW(VMRESUME, UNDEFINED, NULL),
+    ROW(VMWRITE, UNDEFINED, NULL),
+    ROW(VMXOFF, UNDEFINED, NULL),
+    ROW(VMXON, UNDEFINED, NULL),
+    ROW(CR_ACCESS, CR_WRITE, decode_cr),
+    ROW(MOV_DR, DR_ACCESS, decode_qualified),
+    ROW(IO_INSTRUCTION, IO, decode_io),
+    ROW(RDMSR, RDMSR, NULL),
+    ROW(WRMSR, WRMSR, NULL),
+    ROW(MWAIT, MWAIT, NULL),
+    ROW(MONITOR, MWAIT, NULL),
+    ROW(PAUSE, PAUSE, NULL),
+    ROW(TPR_BELOW_THRESHOLD, TPR_BELOW, NULL),
+    ROW(APIC_ACCESS, APIC_ACCESS, decode_apic_access),
+    ROW(VIRTUALIZED_EOI, APIC_EOI, decode_qualified),
+    ROW(GDTR_IDTR_ACCESS, DESCRIPTOR, decode_qualified),
+    ROW(LDTR_TR_ACCESS, DESCRIPTOR, decode_qualified),
+    ROW(EPT_VIOLATION, MMIO, decode_ept_violation),
+    ROW(EPT_MISCONFIGURATION, BAD_NESTED_PAGE, decode_ept_misconfiguration),
+    ROW(INVEPT, UNDEFINED, NULL),
+    ROW(RDTSCP, RDTSC, NULL),
+    ROW(PREEMPTION_TIMER, TIMER, NULL),
+    ROW(INVVPID, UNDEFINED, NULL),
+    ROW(WBINVD, WBINVD, NULL),
+    ROW(XSETBV, XSETBV, NULL),
+    ROW(APIC_WRITE, APIC_WRITE, decode_apic_write),
+    ROW(RDRAND, RDRAND, NULL),
+    ROW(INVPCID, INVLPG, decode_qualified),
+    ROW(VMFUNC, UNDEFINED, NULL),
+    ROW(ENCLS, UNDEFINED, NULL),
+    ROW(RDSEED, RDRAND, NULL),
+    ROW(XSAVES, UNDEFINED, NULL),
+    ROW(XRSTORS, UNDEFINED, NULL),
+#undef ROW
+};
+
+void vmx_decode(struct vmx_vcpu *v, struct vt_exit *exit)
+{
+    uint32_t reason = (uint32_t)vmread(VMCS_EXIT_REASON);
+    exit->raw = reason;
+    exit->qualification = 0;
+    if (UNLIKELY(reason & EXIT_REASON_ENTRY_FAILURE)) {
+        exit->kind = VT_EXIT_ENTRY_FAILED;
+        return;
+    }
+    if (UNLIKELY(reason >= ARRAY_SIZE(rows) || !rows[reason].kind)) {
+        exit->kind = VT_EXIT_UNKNOWN;
+        decode_qualified(v, exit);
+        return;
+    }
+    exit->kind = rows[reason].kind - 1u;
+    if (rows[reason].decode)
+        rows[reason].decode(v, exit);
+}

@@ -1,0 +1,108 @@
+/* Life of a vCPU: its VMCS, bitmaps and extended state; loading it on a pCPU and taking it off. */
+#include "arch/x86_64/cpu/pcpu.h"
+#include "arch/x86_64/mmu/host.h"
+#include "arch/x86_64/vmx/insn.h"
+#include "arch/x86_64/vmx/vmx.h"
+#include "hv/lib/str.h"
+
+#include <stdatomic.h>
+
+#define NO_CPU UINT32_MAX
+
+static unsigned order_for(size_t bytes)
+{
+    unsigned order = 0;
+    while ((PAGE_SIZE << order) < bytes)
+        order++;
+    return order;
+}
+
+/* VPID 0 is the hypervisor's own. With 65,535 vCPUs created the numbers start anew, and nothing of the old is cached. */
+static uint16_t next_vpid(void)
+{
+    static _Atomic uint16_t last; /* no partner: any distinct value will do */
+    uint16_t id;
+    do
+        id = (uint16_t)(atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1);
+    while (!id);
+    return id;
+}
+
+void vmx_vcpu_destroy(struct vt_vcpu *vt)
+{
+    struct vmx_vcpu *v = vmx_of(vt);
+    unsigned order = order_for(sizeof *v);
+    if (v->xsave.raw)
+        vmx_env.page_free(v->xsave, v->xsave_order);
+    if (v->msr_bitmap.raw)
+        vmx_env.page_free(v->msr_bitmap, 0);
+    if (v->vmcs.raw)
+        vmx_env.page_free(v->vmcs, 0);
+    vmx_env.page_free(ptr_to_hpa(v), order);
+}
+
+enum vt_status vmx_vcpu_create(const struct vt_vcpu_config *config, struct vt_vcpu **out)
+{
+    hpa_t self = vmx_env.page_alloc(order_for(sizeof(struct vmx_vcpu)));
+    if (!self.raw)
+        return VT_NO_MEMORY;
+    struct vmx_vcpu *v = hpa_to_ptr(self);
+    v->config = *config;
+    v->xsave_order = order_for(guest_state_xsave_size());
+    v->vmcs = vmx_env.page_alloc(0);
+    v->msr_bitmap = vmx_env.page_alloc(0);
+    v->xsave = vmx_env.page_alloc(v->xsave_order);
+    if (!v->vmcs.raw || !v->msr_bitmap.raw || !v->xsave.raw) {
+        vmx_vcpu_destroy(&v->vt);
+        return VT_NO_MEMORY;
+    }
+    v->msr_bits = hpa_to_ptr(v->msr_bitmap);
+    v->state.xsave = hpa_to_ptr(v->xsave);
+    v->vpid = next_vpid();
+    v->loaded_cpu = NO_CPU;
+    guest_state_reset(&v->state);
+    *(uint32_t *)hpa_to_ptr(v->vmcs) = vmx_caps.revision;
+    vmclear(v->vmcs);
+    vmptrld(v->vmcs);
+    vmx_controls_setup(v);
+    vmclear(v->vmcs);
+    *out = &v->vt;
+    return VT_OK;
+}
+
+void vmx_load(struct vt_vcpu *vt)
+{
+    struct vmx_vcpu *v = vmx_of(vt);
+    unsigned cpu = pcpu_this()->index;
+
+    vmptrld(v->vmcs);
+    if (UNLIKELY(v->loaded_cpu != cpu)) {
+        vmx_host_setup();
+        v->loaded_cpu = cpu;
+        /* What this pCPU cached of the vCPU the last time it was here may be stale. */
+        if (vmx_caps.invvpid)
+            invvpid(vmx_caps.invvpid_single ? INVVPID_SINGLE_CONTEXT : INVVPID_ALL_CONTEXTS, v->vpid);
+        vmx_nested_flush(v->config.nested_root);
+    }
+    guest_state_load(&v->state);
+}
+
+/* VMCLEAR writes the VMCS back to memory, so that another pCPU may load it (SDM vol 3, "Ensuring VMCS Coherency"). */
+void vmx_unload(struct vt_vcpu *vt)
+{
+    struct vmx_vcpu *v = vmx_of(vt);
+    guest_state_save(&v->state);
+    vmclear(v->vmcs);
+    v->launched = false;
+}
+
+void vmx_reset_extended(struct vt_vcpu *vt)
+{
+    struct guest_state *s = &vmx_of(vt)->state;
+    bool loaded = s->loaded;
+    if (loaded)
+        guest_state_save(s); /* leaves XCR0 as the next load wants it */
+    guest_state_reset(s);
+    if (loaded)
+        guest_state_load(s);
+}

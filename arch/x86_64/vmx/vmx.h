@@ -1,0 +1,104 @@
+/* Private to the VMX backend: what its files share. Callers outside use arch/x86_64/vt/vt.h. */
+#ifndef ARCH_VMX_VMX_H
+#define ARCH_VMX_VMX_H
+
+#include "arch/x86_64/cpu/guest_state.h"
+#include "arch/x86_64/isa/vmcs.h"
+#include "arch/x86_64/vt/vt.h"
+
+/* Found once on the boot CPU; constant afterwards. */
+struct vmx_caps {
+    struct vt_features features;
+    uint32_t revision;
+    uint32_t pin, primary, secondary, exit, entry; /* controls every vCPU starts from */
+    uint64_t cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
+    unsigned timer_shift;    /* the preemption timer counts TSC >> shift */
+    bool invvpid, invvpid_single, invept_single;
+};
+extern struct vmx_caps vmx_caps;
+
+struct vmx_vcpu {
+    struct vt_vcpu vt; /* first: vt.h hands out this pointer */
+    uint64_t host_rsp; /* as in the VMCS, to save a VMWRITE per entry */
+    bool launched, event_set, nmi_injected, interrupt_window, nmi_window;
+    unsigned loaded_cpu;   /* last pCPU it was loaded on */
+    uint32_t primary, secondary; /* processor-based controls now in the VMCS */
+    uint64_t vectoring;    /* IDT-vectoring information of the last exit, 0 if none */
+    uint64_t cr0_mask, cr4_mask;
+    uint64_t eptp;
+    hpa_t vmcs, msr_bitmap;
+    uint8_t *msr_bits;
+    uint16_t vpid;
+    unsigned xsave_order;
+    hpa_t xsave;
+    struct guest_state state;
+    struct vt_vcpu_config config;
+};
+
+static inline struct vmx_vcpu *vmx_of(struct vt_vcpu *v)
+{
+    return (struct vmx_vcpu *)v;
+}
+
+/* entry.asm: 0 after a VM exit, else VMfailInvalid (1) or VMfailValid (2). */
+uint64_t vmx_enter(struct vmx_vcpu *v, uint64_t launched);
+/* The address the CPU jumps to at an exit; never called. */
+void vmx_exit_entry(void);
+
+/* caps.c */
+enum vt_status vmx_init(const struct vt_env *env);
+extern struct vt_env vmx_env;
+
+/* cpu.c */
+enum vt_status vmx_cpu_enable(unsigned cpu);
+void vmx_cpu_disable(void);
+void vmx_nested_flush(hpa_t nested_root);
+
+/* vcpu.c */
+enum vt_status vmx_vcpu_create(const struct vt_vcpu_config *config, struct vt_vcpu **out);
+void vmx_vcpu_destroy(struct vt_vcpu *v);
+void vmx_load(struct vt_vcpu *v);
+void vmx_unload(struct vt_vcpu *v);
+void vmx_reset_extended(struct vt_vcpu *v);
+
+/* controls.c: the VMCS's first contents, and the controls that change while it runs */
+void vmx_controls_setup(struct vmx_vcpu *v);
+void vmx_host_setup(void); /* host state of this pCPU into the current VMCS */
+void vmx_msr_pass(struct vmx_vcpu *v, uint32_t msr, bool read, bool write);
+bool vmx_policy(struct vt_vcpu *v, unsigned control, bool exit);
+
+/* field.c */
+uint64_t vmx_get(struct vt_vcpu *v, enum vt_field field);
+void vmx_set(struct vt_vcpu *v, enum vt_field field, uint64_t value);
+void vmx_skip(struct vt_vcpu *v);
+void vmx_advance(struct vt_vcpu *v, uint64_t rip);
+uint32_t vmx_pkru(struct vt_vcpu *v);
+void vmx_flush_linear(struct vt_vcpu *v);
+
+/* run.c */
+void vmx_run(struct vt_vcpu *v, uint64_t deadline, struct vt_exit *exit);
+
+/* exit.c: decode the current VMCS's exit reason into a neutral exit */
+void vmx_decode(struct vmx_vcpu *v, struct vt_exit *exit);
+
+/* inject.c */
+void vmx_inject(struct vt_vcpu *v, const struct vt_event *event);
+bool vmx_event_pending(struct vt_vcpu *v);
+bool vmx_pending_event(struct vt_vcpu *v, struct vt_event *event);
+bool vmx_can_take_interrupt(struct vt_vcpu *v);
+bool vmx_can_take_nmi(struct vt_vcpu *v);
+void vmx_request_window(struct vt_vcpu *v, bool interrupt, bool nmi);
+
+/* apicv.c */
+void vmx_apic_update(struct vt_vcpu *v, uint8_t rvi, uint8_t svi, const uint64_t eoi_exits[4]);
+uint16_t vmx_apic_status(struct vt_vcpu *v);
+void vmx_apic_mode(struct vt_vcpu *v, bool enabled, bool x2apic);
+void vmx_tpr_threshold(struct vt_vcpu *v, uint8_t class);
+
+/* explain.c */
+void vmx_explain_entry(struct vt_vcpu *v, void (*line)(void *ctx, const char *text), void *ctx);
+void vmx_dump(struct vt_vcpu *v, void (*line)(void *ctx, const char *text), void *ctx);
+
+
+
+#endif

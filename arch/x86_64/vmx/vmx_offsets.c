@@ -1,0 +1,12 @@
+/* What entry.asm needs of the C structs. */
+#include "arch/x86_64/vmx/vmx.h"
+#include "hv/lib/offsets.h"
+
+#define GPR(name) VALUE(OFF_GPR_##name, offsetof(struct vt_vcpu, gpr) + 8 * VT_##name)
+
+OFFSETS_BEGIN(vmx)
+    GPR(RAX) GPR(RCX) GPR(RDX) GPR(RBX) GPR(RBP) GPR(RSI) GPR(RDI)
+    GPR(R8) GPR(R9) GPR(R10) GPR(R11) GPR(R12) GPR(R13) GPR(R14) GPR(R15)
+    OFFSET(OFF_VCPU_HOST_RSP, struct vmx_vcpu, host_rsp)
+    VALUE(OFF_VMCS_HOST_RSP, VMCS_HOST_RSP)
+OFFSETS_END
