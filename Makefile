@@ -85,7 +85,7 @@ EFI_CFLAGS := -std=gnu11 -O2 -ffile-prefix-map=$(CURDIR)=. -ffreestanding -I. -i
   $(filter -fno-tree-loop-distribute-patterns -fno-builtin,$(HV_CFLAGS))
 EFI_C := $(wildcard boot/uefi/*.c) boot/memory_map.c boot/last_log.c arch/x86_64/cpu/preflight.c hv/lib/fmt.c hv/lib/str.c \
   hv/part/config.c hv/part/config_check.c hv/part/config_keys.c hv/part/ini.c hv/lib/suggest.c
-EFI_O := $(EFI_C:%.c=$(B)/efi/%.o)
+EFI_O := $(EFI_C:%.c=$(B)/efi/%.o) $(B)/hv/hv/lib/mem.asm.o
 
 $(B)/efi/%.o: %.c
 	@mkdir -p $(@D)
@@ -104,7 +104,7 @@ PURE_FILES := boot/memory_map.c boot/last_log.c boot/mb2/mb2_convert.c arch/x86_
 PURE_FILES += arch/x86_64/cpu/calibrate.c $(wildcard drivers/acpi*.c)
 PURE_FILES += drivers/uart.c drivers/fb.c drivers/font.c drivers/i8042.c drivers/scancode.c hv/terminals.c
 PURE_FILES += hv/vm/cpuid.c $(wildcard arch/x86_64/vmx/entry_check*.c)
-PURE_C := $(PURE_FILES) $(filter-out hv/lib/str.c, $(sort $(foreach d,$(PURE_DIRS),$(wildcard $d/*.c))))
+PURE_C := $(PURE_FILES) $(filter-out hv/lib/str.c hv/part/create.c hv/part/start.c hv/part/control.c, $(sort $(foreach d,$(PURE_DIRS),$(wildcard $d/*.c))))
 TEST_CFLAGS := -std=gnu11 -D_DEFAULT_SOURCE -O1 -g -I. -I$(B)/gen -fsanitize=address,undefined -fno-sanitize-recover=all $(WARN)
 PURE_O := $(PURE_C:%.c=$(B)/host/%.o)
 TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(shell find tests/unit -name 'test_*.c')))
@@ -204,4 +204,4 @@ size: $(B)/trapeze.debug
 clean:
 	rm -rf $(B)
 
--include $(EFI_O:.o=.d) $(HV_C:%.c=$(B)/hv/%.d) $(HV_ASM:%.asm=$(B)/hv/%.asm.d) $(PURE_C:%.c=$(B)/host/%.d) $(TESTS:$(B)/unit/%=$(B)/host/tests/unit/%.d) $(GEN:.inc=.d) $(CHECKED:.ok=.d)
+-include $(EFI_C:%.c=$(B)/efi/%.d) $(HV_C:%.c=$(B)/hv/%.d) $(HV_ASM:%.asm=$(B)/hv/%.asm.d) $(PURE_C:%.c=$(B)/host/%.d) $(TESTS:$(B)/unit/%=$(B)/host/tests/unit/%.d) $(GEN:.inc=.d) $(CHECKED:.ok=.d)

@@ -1,33 +1,259 @@
-/* The composition root; for now it only says that it was reached. */
+/* The composition root: the only place that sees everyone. It hands each part what it works with, and then runs
+ * partitions until the machine is switched off. */
+#include "arch/x86_64/cpu/guest_state.h"
 #include "arch/x86_64/cpu/insn.h"
-#include "boot/mb2/early_console.h"
+#include "arch/x86_64/cpu/panic.h"
+#include "arch/x86_64/cpu/tsc.h"
+#include "arch/x86_64/vmx/backend.h"
+#include "boot/boot_info.h"
+#include "drivers/cmos_clock.h"
+#include "drivers/power.h"
+#include "hv/bringup.h"
+#include "hv/con/con.h"
 #include "hv/hv_main.h"
-#include "hv/lib/fmt.h"
 #include "hv/lib/log.h"
+#include "hv/lib/str.h"
+#include "hv/monitor.h"
+#include "hv/part/partition.h"
 #include "hv/selftest_cpu.h"
+#include "hv/shell/shell.h"
+#include "hv/terminals.h"
+#include "hv/version.h"
+#include "hv/vm/dispatch.h"
+#include "hv/vm/output.h"
 
-/* Until the console is here. */
-static void serial_sink(void *ctx, const char *text, size_t len)
+#define CONFIG_FILE     "trapeze.cfg"
+#define POLL_NS         UINT64_C(5000000)    /* keyboard and serial line are looked at this often at least */
+#define MEASURE_NS      UINT64_C(1000000000)
+
+static struct {
+    const struct boot_info *info;
+    struct terminals terminals;
+    struct con con;
+    struct shell shell;
+    struct config config;
+    unsigned cpus;
+    uint64_t measured;
+} root;
+
+/* ---- console ----------------------------------------------------------------------------------------------------- */
+
+static bool guest_input(void *ctx, unsigned partition, uint8_t byte)
+{
+    struct partition *p = partition < partition_count ? partitions[partition] : NULL;
+    (void)ctx;
+    if (!p || p->config->console == PARTITION_CONSOLE_NONE)
+        return true;
+    spin_lock(&p->lock);
+    vtime_t now = vm_now(p);
+    bool taken = vuart_receive(&p->uart, byte, now);
+    bus_refresh(&p->bus, &p->uart, now);
+    partition_timers_changed(p);
+    spin_unlock(&p->lock);
+    return taken;
+}
+
+static void guest_output(unsigned partition, enum vm_stream stream, uint8_t byte)
+{
+    con_guest_write(&root.con, partition, stream == VM_OUTPUT_SERIAL ? CON_SERIAL : CON_DEBUG, (const char *)&byte, 1);
+}
+
+static void start_console(void)
+{
+    const struct con_hooks hooks = {
+        .to_guest = guest_input, .to_monitor = shell_input, .redraw_monitor = shell_redraw, .ctx = &root.shell,
+    };
+    con_init(&root.con, &hooks);
+    shell_init(&root.shell, &root.con, &monitor_ops);
+    vm_set_output(guest_output);
+    terminals_init(&root.terminals, &root.con, &port_io_machine);
+}
+
+static void start_screen(void)
+{
+    const struct boot_framebuffer *f = &root.info->framebuffer;
+    void *memory = f->base ? bringup_map_io(HPA(f->base), (uint64_t)f->pitch * f->height, PT_WC) : NULL;
+    terminals_add_screen(&root.terminals, memory, f);
+}
+
+static void end_in_panic(void)
+{
+    con_panic(&root.con);
+}
+
+/* ---- housekeeping: everything that is not a guest's turn, on the boot pCPU ------------------------------------------ */
+
+static bool any_partition_lives(void)
+{
+    for (unsigned i = 0; i < partition_count; i++) {
+        if (!partitions[i])
+            continue;
+        uint32_t state = atomic_load(&partitions[i]->state);
+        if (state == PART_RUNNING || state == PART_PAUSED || atomic_load(&partitions[i]->wish) != WISH_NONE)
+            return true;
+    }
+    return false;
+}
+
+static void flush_console(void)
+{
+    while (con_poll(&root.con, tsc_to_ns(rdtsc())) != CON_NEVER)
+        ;
+}
+
+static uint64_t keep_house(void)
+{
+    uint64_t now = tsc_to_ns(rdtsc());
+    terminals_poll_input(&root.terminals);
+    partition_housekeeping();
+    if (now - root.measured >= MEASURE_NS) {
+        monitor_measure(now);
+        root.measured = now;
+    }
+    uint64_t next = con_poll(&root.con, now);
+    if (root.config.when_all_stopped == CONFIG_POWEROFF && !any_partition_lives()) {
+        log_line("all partitions have stopped: powering off (when-all-stopped = poweroff)");
+        flush_console();
+        power_off();
+    }
+    return ns_to_tsc(MIN(MAX(next, now + POLL_NS / 10), now + POLL_NS));
+}
+
+/* ---- partitions -------------------------------------------------------------------------------------------------- */
+
+static const struct boot_module *find_module(const char *name)
+{
+    for (uint32_t i = 0; i < root.info->module_count; i++)
+        if (!strcmp(root.info->modules[i].name, name))
+            return &root.info->modules[i];
+    return NULL;
+}
+
+static bool find_file(void *ctx, const char *name, const uint8_t **data, uint64_t *size)
+{
+    const struct boot_module *m = find_module(name);
+    (void)ctx;
+    if (!m || (m->flags & BOOT_MODULE_MISSING))
+        return false;
+    *data = hpa_to_ptr(HPA(m->base));
+    *size = m->size;
+    return true;
+}
+
+static bool has_file(void *ctx, const char *name, uint64_t *size)
+{
+    const uint8_t *data;
+    return find_file(ctx, name, &data, size);
+}
+
+static void report_mistake(void *ctx, const char *message)
 {
     (void)ctx;
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] == '\n')
-            outb(0x3f8, '\r');
-        for (unsigned wait = 0; wait < 100000 && !(inb(0x3fd) & 0x20); wait++)
-            ;
-        outb(0x3f8, (uint8_t)text[i]);
+    log_line("%s", message);
+}
+
+static const struct part_files files = { find_file, NULL };
+
+static void read_config(void)
+{
+    const uint8_t *text;
+    uint64_t size;
+    const struct config_limits limits = {
+        .file = CONFIG_FILE,
+        .free_memory = page_free_bytes(&machine.pages),
+        .cpu_count = root.cpus,
+        .find_file = has_file,
+    };
+    const struct config_errors errors = { report_mistake, NULL };
+    if (!find_file(NULL, CONFIG_FILE, &text, &size)) {
+        log_line("there is no " CONFIG_FILE " in the boot image: no partition is started; put one beside the hypervisor");
+        return;
     }
+    unsigned mistakes = config_parse((const char *)text, size, &limits, &root.config, &errors);
+    if (mistakes)
+        log_line(CONFIG_FILE ": %u mistake%s; partitions without one are started", mistakes, mistakes == 1 ? "" : "s");
+}
+
+static void create_partitions(void)
+{
+    int64_t epoch = cmos_clock_read();
+    partition_count = root.config.partition_count;
+    for (unsigned i = 0; i < partition_count; i++) {
+        const struct partition_config *c = &root.config.partitions[i];
+        if (!con_set_partition(&root.con, i, c->name))
+            log_line("console: no room for partition %s", c->name);
+        if (!c->valid)
+            continue;
+        if (partition_create(&machine.pages, &files, i, c, epoch) != PARTITION_OK)
+            continue;
+        if (c->autostart && partition_start(partitions[i]) != PARTITION_OK)
+            log_line("%s: not started", c->name);
+    }
+}
+
+/* ---- start ------------------------------------------------------------------------------------------------------- */
+
+static hpa_t backend_page(unsigned order)
+{
+    hpa_t page;
+    return page_alloc(&machine.pages, order, PAGE_OWNER_CPU, &page) == PAGE_OK ? page : HPA(0);
+}
+
+static void backend_page_free(hpa_t page, unsigned order)
+{
+    (void)order;
+    page_free(&machine.pages, page);
+}
+
+static hpa_t backend_image_hpa(const void *global)
+{
+    return host_image_hpa(&machine.image, global);
+}
+
+static void enable_virtualization(void)
+{
+    unsigned cpu = pcpu_this()->index;
+    guest_state_cpu_enable();
+    if (vt->cpu_enable(cpu) != VT_OK)
+        panic("CPU %u cannot enter %s operation (the reason is above)", cpu, vt->name);
+}
+
+static void ap_main(struct pcpu *p)
+{
+    (void)p;
+    enable_virtualization();
+    dispatch_loop();
+}
+
+static void on_own_stack(void *arg)
+{
+    static const struct vt_env env = { backend_page, backend_page_free, backend_image_hpa };
+    (void)arg;
+    start_screen();
+    guest_state_init();
+    vt = &vmx_ops;
+    if (vt->init(&env) != VT_OK)
+        panic("this CPU cannot run guests (the reason is above)");
+    enable_virtualization();
+    dispatch_init(keep_house);
+    root.cpus = bringup_other_cpus(ap_main);
+    read_config();
+    create_partitions();
+    log_line("%u CPU%s, %lu MiB free, %u partition%s; Ctrl-] m: monitor, Ctrl-] digit: a guest's console", root.cpus,
+             root.cpus == 1 ? "" : "s", page_free_bytes(&machine.pages) >> 20, partition_count,
+             partition_count == 1 ? "" : "s");
+    dispatch_loop();
 }
 
 NORETURN void hv_main(const struct boot_info *info)
 {
-    char line[160];
-    fmt_print(line, sizeof line, "Trapeze: hypervisor reached by %s, image at 0x%llx, %u memory ranges, %u modules, %u CPUs",
-              info->loader, (unsigned long long)info->image_base, info->memory_count, info->module_count, info->cpu_count);
-    early_say(line);
-    log_add_sink(serial_sink, NULL);
+    root.info = info;
+    log_line(TRAPEZE_VERSION ", loaded by %s", info->loader);
+    start_console();
+    if (info->log_base)
+        log_init(hpa_to_ptr(HPA(info->log_base)), info->log_size);
+    panic_set_hook(end_in_panic);
     selftest_cpu(info);
-    outw(0xb004, 0x2000); /* ACPI soft-off: Bochs, then QEMU q35 */
-    outw(0x604, 0x2000);
-    early_stop("Trapeze: stopped; the machine can be switched off");
+    bringup_boot_cpu(info);
+    bringup_use_own_stack(on_own_stack, NULL);
 }

@@ -1,4 +1,5 @@
 #include "hv/dev/apic_route.h"
+#include "hv/lib/bits.h"
 
 static uint64_t shorthand_targets(uint8_t shorthand, unsigned count, unsigned sender)
 {
@@ -21,7 +22,7 @@ static uint64_t lowest_priority(uint64_t targets, uint8_t vector, struct vlapic 
         if (priority == lowest)
             best |= UINT64_C(1) << n;
     }
-    unsigned skip = best ? vector % (unsigned)__builtin_popcountll(best) : 0;
+    unsigned skip = best ? vector % bit_count(best) : 0;
     while (skip--)
         best &= best - 1;
     return best & -best;

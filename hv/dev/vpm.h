@@ -18,6 +18,7 @@
 #define VPM_SCI_IRQ       9         /* level, active low: active state is `true` on the line */
 #define VPM_S5_SLP_TYP    5         /* the DSDT's \_S5 */
 #define VPM_TIMER_HZ      3579545
+#define VPM_TIMER_32BIT   true      /* what the FADT says of the PM timer: vpm_init() has to be told the same */
 #define VPM_PORT_RANGES   5
 
 enum vpm_pm1_event {                /* PM1 status and enable registers */

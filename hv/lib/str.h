@@ -17,8 +17,9 @@ char *strchr(const char *s, int c);
 /* Copy `src` into `dst` of `size` bytes, always terminated; returns false if it was cut. */
 static inline bool str_copy(char *dst, size_t size, const char *src)
 {
-    size_t n = strnlen(src, size - 1);
-    memcpy(dst, src, n);
+    size_t n = 0;
+    for (; n < size - 1 && src[n]; n++)
+        dst[n] = src[n];
     dst[n] = '\0';
     return src[n] == '\0';
 }

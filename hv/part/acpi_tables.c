@@ -114,7 +114,7 @@ static uint32_t put_fadt(struct builder *b, uint32_t dsdt)
     f.century = CENTURY_CMOS;
     f.iapc_boot_arch = FADT_BOOT_LEGACY_DEVICES | FADT_BOOT_8042;
     f.flags = FADT_WBINVD | FADT_PROC_C1 | FADT_SLP_BUTTON | FADT_RESET_REG_SUP
-              | (ACPI_TIMER_32BIT ? FADT_TMR_VAL_EXT : 0);
+              | (VPM_TIMER_32BIT ? FADT_TMR_VAL_EXT : 0);
     f.reset_reg = io_register(VPCI_RESET_PORT, 1);
     f.reset_value = VPCI_RESET_VALUE;
     f.minor_version = 4;

@@ -6,7 +6,6 @@
 #include "hv/part/acpi_format.h"
 #include "hv/part/guest_memory.h"
 
-#define ACPI_TIMER_32BIT true /* what the FADT says of the PM timer: vpm_init() has to be told the same */
 
 struct acpi_request {
     unsigned cpu_count;       /* vCPUs, 1 .. 64 */

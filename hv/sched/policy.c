@@ -342,7 +342,7 @@ struct sched_entity *sched_steal(struct sched_rq *from, struct sched_rq *to, uin
     if (now >= from->next_release)
         release_throttled(from, now);
     struct sched_entity *e = from->ready;
-    while (e && !(e->allowed >> to->cpu & 1))
+    while (e && (e->pinned || !(e->allowed >> to->cpu & 1)))
         e = e->next;
     if (!e)
         return NULL;

@@ -30,6 +30,7 @@ struct sched_entity {
     uint32_t weight;       /* 1..65535 */
     uint32_t cap_percent;  /* of one CPU; 0: none */
     uint64_t allowed;      /* bit n: may run on CPU n */
+    bool pinned;           /* its state is in its CPU: sched_steal leaves it alone; set by the owner under the queue's lock */
     enum sched_state state;
     uint32_t cpu;          /* where it is queued or was last; UINT32_MAX: never yet */
     struct sched_rq *rq;   /* NULL while blocked */

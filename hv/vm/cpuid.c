@@ -153,11 +153,22 @@ static uint64_t usable_xcr0(uint64_t xcr0)
     return xcr0;
 }
 
+/* A component whose size or place the CPU does not tell cannot be saved by the guest; Bochs 2.7 does so for PKRU. */
+static uint64_t described_components(const struct builder *b, uint64_t xcr0)
+{
+    for (unsigned n = 2; n < CPUID_COMPONENTS; n++) {
+        struct cpuid_regs r = host_leaf(b, CPUID_XSTATE, n);
+        if ((xcr0 >> n & 1) && (!r.eax || !r.ebx))
+            xcr0 &= ~(UINT64_C(1) << n);
+    }
+    return xcr0;
+}
+
 static void build_xcr0(struct builder *b)
 {
     struct cpuid_regs xstate = host_leaf(b, CPUID_XSTATE, 0);
     bool host_has = host_leaf(b, CPUID_FEATURES, 0).ecx & CPUID_1_ECX_XSAVE;
-    b->t->xcr0 = host_has ? usable_xcr0(b->spec->xcr0 & (xstate.eax | (uint64_t)xstate.edx << 32)) : 0;
+    b->t->xcr0 = host_has ? usable_xcr0(described_components(b, b->spec->xcr0 & (xstate.eax | (uint64_t)xstate.edx << 32))) : 0;
 }
 
 static void build_features(struct builder *b)
@@ -479,4 +490,14 @@ uint64_t cpuid_cr4_allowed(const struct cpuid_table *t)
         if (words[cr4_rows[i].word] & cr4_rows[i].feature)
             allowed |= cr4_rows[i].cr4;
     return allowed;
+}
+
+bool cpuid_offers_huge_pages(const struct cpuid_table *t)
+{
+    return t->leaf[CPUID_SLOT_EXTENDED + 1].edx & CPUID_80000001_EDX_PAGE1GB;
+}
+
+bool cpuid_offers_spec_ctrl(const struct cpuid_table *t)
+{
+    return t->leaf[7].edx & CPUID_7_EDX_SPEC_CTRL;
 }

@@ -7,9 +7,8 @@
 #ifndef HV_VM_CPUID_H
 #define HV_VM_CPUID_H
 
+#include "arch/x86_64/isa/cpuid.h"
 #include "hv/lib/types.h"
-
-struct cpuid_regs { uint32_t eax, ebx, ecx, edx; };
 
 typedef struct cpuid_regs (*cpuid_host_t)(void *ctx, uint32_t leaf, uint32_t subleaf);
 
@@ -102,5 +101,7 @@ uint8_t cpuid_physical_bits(const struct cpuid_table *t);
 uint64_t cpuid_xcr0_allowed(const struct cpuid_table *t);  /* 0: no XSAVE; XSETBV of other bits is #GP */
 uint64_t cpuid_cr4_allowed(const struct cpuid_table *t);   /* other bits are reserved: #GP */
 uint64_t cpuid_efer_allowed(const struct cpuid_table *t);
+bool cpuid_offers_huge_pages(const struct cpuid_table *t); /* 1 GiB pages in the guest's own tables */
+bool cpuid_offers_spec_ctrl(const struct cpuid_table *t);  /* and PRED_CMD */
 
 #endif

@@ -1,0 +1,222 @@
+#include "hv/monitor.h"
+#include "arch/x86_64/cpu/pcpu.h"
+#include "arch/x86_64/isa/cr.h"
+#include "drivers/power.h"
+#include "hv/lib/fmt.h"
+#include "hv/lib/log.h"
+#include "hv/lib/str.h"
+#include "hv/part/partition.h"
+#include "hv/version.h"
+#include "hv/vm/dispatch.h"
+
+/* ---- rates ------------------------------------------------------------------------------------------------------- */
+
+static struct {
+    uint64_t at, interval;
+    struct { uint64_t ran, exits; unsigned permille; uint64_t exits_per_s; } part[VM_MAX_PARTITIONS];
+    struct { uint64_t busy; unsigned permille; } cpu[PCPU_MAX];
+} rates;
+
+static uint64_t total_exits(const struct partition *p)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < p->vcpu_count; i++)
+        for (unsigned k = 0; k < VT_EXIT_KINDS; k++)
+            sum += p->vcpus[i]->exits[k].count;
+    return sum;
+}
+
+static uint64_t total_run(const struct partition *p)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < p->vcpu_count; i++)
+        sum += p->vcpus[i]->sched.ran_ns;
+    return sum;
+}
+
+void monitor_measure(uint64_t now_ns)
+{
+    uint64_t ns = now_ns - rates.at;
+    rates.at = now_ns;
+    for (unsigned i = 0; i < partition_count; i++) {
+        if (!partitions[i])
+            continue;
+        uint64_t ran = total_run(partitions[i]), exits = total_exits(partitions[i]);
+        uint64_t new_exits = exits >= rates.part[i].exits ? exits - rates.part[i].exits : exits; /* restarted: counts anew */
+        rates.part[i].permille = (unsigned)((ran - rates.part[i].ran) * 1000 / ns);
+        rates.part[i].exits_per_s = new_exits * 1000000 / (ns / 1000 + 1);
+        rates.part[i].ran = ran;
+        rates.part[i].exits = exits;
+    }
+    for (unsigned i = 0; i < pcpu_count(); i++) {
+        struct dispatch_stats s;
+        dispatch_get_stats(i, &s);
+        rates.cpu[i].permille = (unsigned)((s.busy_ns - rates.cpu[i].busy) * 1000 / ns);
+        rates.cpu[i].busy = s.busy_ns;
+    }
+}
+
+/* ---- queries ----------------------------------------------------------------------------------------------------- */
+
+static size_t list_partitions(void *ctx, struct shell_partition *out, size_t max)
+{
+    size_t n = MIN((size_t)partition_count, max);
+    (void)ctx;
+    for (size_t i = 0; i < n; i++) {
+        const struct partition *p = partitions[i];
+        out[i] = (struct shell_partition){ .state = "not created (see `log`)" };
+        if (!p)
+            continue;
+        str_copy(out[i].name, sizeof out[i].name, p->name);
+        partition_state_text(p, out[i].state, sizeof out[i].state);
+        out[i].vcpus = p->vcpu_count;
+        out[i].memory = p->config->memory;
+        out[i].cpu_permille = rates.part[i].permille;
+        out[i].exits_per_s = rates.part[i].exits_per_s;
+    }
+    return n;
+}
+
+static const char *control(void *ctx, size_t index, enum shell_action action)
+{
+    static const enum partition_action actions[] = {
+        [SHELL_PAUSE] = PARTITION_PAUSE, [SHELL_RESUME] = PARTITION_RESUME, [SHELL_STOP] = PARTITION_ACT_STOP,
+        [SHELL_START] = PARTITION_ACT_START, [SHELL_RESTART] = PARTITION_ACT_RESTART,
+    };
+    (void)ctx;
+    if (index >= partition_count || !partitions[index])
+        return "it could not be created; `log` says why";
+    return partition_request(partitions[index], actions[action]);
+}
+
+static void say(const struct shell_printer *out, const char *format, ...) PRINTF(2, 3);
+static void say(const struct shell_printer *out, const char *format, ...)
+{
+    char line[120];
+    va_list args;
+    va_start(args, format);
+    fmt_vprint(line, sizeof line, format, args);
+    va_end(args);
+    out->line(out->ctx, line);
+}
+
+static void show_memory(const struct partition *p, const struct shell_printer *out)
+{
+    static const char *const kinds[] = { "RAM", "VGA text", "ROM" };
+    say(out, "memory map (guest-physical):");
+    for (unsigned i = 0; i < p->layout.slot_count; i++) {
+        const struct layout_slot *s = &p->layout.slots[i];
+        say(out, "  %012lx-%012lx %s", s->gpa, s->gpa + s->size - 1, kinds[s->kind]);
+    }
+}
+
+static void show_devices(const struct partition *p, const struct shell_printer *out)
+{
+    say(out, "devices:");
+    for (unsigned i = 0; i < p->bus.device_count; i++)
+        say(out, "  %s", p->bus.devices[i].ops->name);
+}
+
+static void show_vcpu(const struct vcpu *v, const struct shell_printer *out)
+{
+    static const char *const states[] = { "runs or waits for a CPU", "halted", "waits for a start-up IPI" };
+    const struct vcpu_snapshot *s = &v->snapshot;
+    const uint64_t *g = v->vt->gpr;
+    say(out, "vCPU %u: %s, CPU %u; registers as of its last turn:", v->index, states[atomic_load(&v->state)], v->sched.cpu);
+    say(out, "  rip %016lx rsp %016lx rflags %08lx", s->rip, s->rsp, s->rflags);
+    say(out, "  rax %016lx rbx %016lx rcx %016lx", g[VT_RAX], g[VT_RBX], g[VT_RCX]);
+    say(out, "  rdx %016lx rsi %016lx rdi %016lx", g[VT_RDX], g[VT_RSI], g[VT_RDI]);
+    say(out, "  rbp %016lx r8  %016lx r9  %016lx", g[VT_RBP], g[VT_R8], g[VT_R9]);
+    say(out, "  r10 %016lx r11 %016lx r12 %016lx", g[VT_R10], g[VT_R11], g[VT_R12]);
+    say(out, "  r13 %016lx r14 %016lx r15 %016lx", g[VT_R13], g[VT_R14], g[VT_R15]);
+    say(out, "  cr0 %08lx cr3 %016lx cr4 %08lx efer %04lx cs %04lx", s->cr0, s->cr3, s->cr4, s->efer, s->cs);
+}
+
+static void info(void *ctx, size_t index, const struct shell_printer *out)
+{
+    (void)ctx;
+    if (index >= partition_count || !partitions[index])
+        return;
+    const struct partition *p = partitions[index];
+    char state[128];
+    partition_state_text(p, state, sizeof state);
+    say(out, "%s: %s; %s", p->name, state, vt->name);
+    for (unsigned i = 0; i < p->vcpu_count; i++)
+        show_vcpu(p->vcpus[i], out);
+    show_memory(p, out);
+    show_devices(p, out);
+}
+
+static bool vga_text(void *ctx, size_t index, uint8_t cells[SHELL_VGA_ROWS * SHELL_VGA_COLUMNS * 2])
+{
+    (void)ctx;
+    if (index >= partition_count || !partitions[index])
+        return false;
+    struct partition *p = partitions[index];
+    uint64_t at = LAYOUT_VGA_TEXT + 2 * (uint64_t)vvga_text(&p->vga).start;
+    size_t bytes = SHELL_VGA_ROWS * SHELL_VGA_COLUMNS * 2;
+    if (!range_fits(at - LAYOUT_VGA_TEXT, bytes, LAYOUT_VGA_SIZE))
+        at = LAYOUT_VGA_TEXT;
+    return gmem_read(&p->mem, GPA(at), cells, bytes) == GMEM_OK;
+}
+
+static size_t exits(void *ctx, size_t index, struct shell_exit *out, size_t max)
+{
+    size_t n = 0;
+    (void)ctx;
+    if (index >= partition_count || !partitions[index])
+        return 0;
+    const struct partition *p = partitions[index];
+    for (unsigned k = 0; k < VT_EXIT_KINDS && n < max; k++) {
+        struct shell_exit row = { .kind = vt_exit_name(k) };
+        for (unsigned i = 0; i < p->vcpu_count; i++) {
+            row.count += p->vcpus[i]->exits[k].count;
+            row.ticks += p->vcpus[i]->exits[k].ticks;
+        }
+        if (row.count)
+            out[n++] = row;
+    }
+    return n;
+}
+
+static size_t list_cpus(void *ctx, struct shell_cpu *out, size_t max)
+{
+    size_t n = MIN((size_t)pcpu_count(), max);
+    (void)ctx;
+    for (unsigned i = 0; i < n; i++) {
+        struct dispatch_stats s;
+        dispatch_get_stats(i, &s);
+        const struct pcpu *c = pcpu_at(i);
+        out[i] = (struct shell_cpu){
+            .apic_id = c->apic_id,
+            .online = atomic_load(&c->state) == PCPU_ONLINE,
+            .busy_permille = rates.cpu[i].permille,
+            .vcpus = s.runnable,
+        };
+        if (s.running)
+            fmt_print(out[i].running, sizeof out[i].running, "%s/%u", s.running->part->name, s.running->index);
+        else
+            str_copy(out[i].running, sizeof out[i].running, "idle");
+    }
+    return n;
+}
+
+static void machine_end(void *ctx, enum shell_machine what)
+{
+    (void)ctx;
+    if (what == SHELL_POWEROFF)
+        power_off();
+    power_reset();
+}
+
+const struct shell_ops monitor_ops = {
+    .version = TRAPEZE_VERSION,
+    .partitions = list_partitions,
+    .control = control,
+    .info = info,
+    .vga_text = vga_text,
+    .exits = exits,
+    .cpus = list_cpus,
+    .log_tail = log_tail,
+    .machine = machine_end,
+};

@@ -1,0 +1,125 @@
+/* What the monitor and the guests themselves wish for their partitions. A wish is carried out when no vCPU of the
+ * partition runs any more: each parks at its next request, and the last one wakes the housekeeper. */
+#include "arch/x86_64/cpu/insn.h"
+#include "hv/lib/fmt.h"
+#include "hv/lib/log.h"
+#include "hv/lib/str.h"
+#include "hv/part/partition.h"
+#include "hv/vm/dispatch.h"
+
+static void park_all(struct partition *p)
+{
+    for (unsigned i = 0; i < p->vcpu_count; i++)
+        vcpu_kick(p->vcpus[i], VCPU_REQ_STATE);
+}
+
+static bool change_state(struct partition *p, enum partition_state from, enum partition_state to)
+{
+    uint32_t expected = from;
+    return atomic_compare_exchange_strong(&p->state, &expected, to);
+}
+
+static const char *pause(struct partition *p)
+{
+    if (!change_state(p, PART_RUNNING, PART_PAUSED))
+        return "it is not running";
+    p->paused_at = rdtsc();
+    park_all(p);
+    return NULL;
+}
+
+static const char *resume(struct partition *p)
+{
+    if (atomic_load(&p->state) != PART_PAUSED)
+        return "it is not paused";
+    atomic_store(&p->wish, WISH_RESUME);
+    dispatch_wake_housekeeper();
+    return NULL;
+}
+
+static const char *stop(struct partition *p, enum partition_wish wish)
+{
+    bool ran = atomic_load(&p->state) == PART_RUNNING;
+    if (ran) {
+        partition_end(p, wish, wish == WISH_STOP ? "stopped from the monitor" : "restarting: asked for from the monitor");
+        return NULL;
+    }
+    if (wish == WISH_STOP && !change_state(p, PART_PAUSED, PART_ENDED))
+        return "it is not running";
+    str_copy(p->reason, sizeof p->reason, "stopped from the monitor");
+    atomic_store(&p->wish, wish);
+    dispatch_wake_housekeeper();
+    return NULL;
+}
+
+static const char *start(struct partition *p)
+{
+    uint32_t state = atomic_load(&p->state);
+    if (state == PART_RUNNING || state == PART_PAUSED)
+        return "it is running already; `restart` starts it anew";
+    atomic_store(&p->wish, WISH_RESTART);
+    dispatch_wake_housekeeper();
+    return NULL;
+}
+
+const char *partition_request(struct partition *p, enum partition_action action)
+{
+    switch (action) {
+    case PARTITION_PAUSE:       return pause(p);
+    case PARTITION_RESUME:      return resume(p);
+    case PARTITION_ACT_STOP:    return stop(p, WISH_STOP);
+    case PARTITION_ACT_START:   return start(p);
+    case PARTITION_ACT_RESTART: return stop(p, WISH_RESTART);
+    }
+    return "there is no such action";
+}
+
+/* Virtual time goes on where it stood. */
+static void carry_out_resume(struct partition *p)
+{
+    atomic_fetch_sub(&p->tsc_offset, rdtsc() - p->paused_at);
+    spin_lock(&p->lock);
+    p->device_deadline_tsc = vm_vtime_to_tsc(p, p->device_deadline);
+    spin_unlock(&p->lock);
+    partition_release(p);
+}
+
+static void carry_out(struct partition *p)
+{
+    uint32_t wish = atomic_exchange(&p->wish, WISH_NONE);
+    switch (wish) {
+    case WISH_RESUME:
+        if (atomic_load(&p->state) == PART_PAUSED)
+            carry_out_resume(p);
+        return;
+    case WISH_RESTART:
+        log_line("%s: %s", p->name, p->reason[0] ? p->reason : "starting");
+        if (partition_start(p) != PARTITION_OK)
+            log_line("%s: not started", p->name);
+        return;
+    case WISH_STOP:
+        log_line("%s: stopped: %s", p->name, p->reason);
+        return;
+    default:
+        return;
+    }
+}
+
+void partition_housekeeping(void)
+{
+    for (unsigned i = 0; i < partition_count; i++) {
+        struct partition *p = partitions[i];
+        if (!p || atomic_load(&p->wish) == WISH_NONE || atomic_load(&p->active))
+            continue;
+        dispatch_unload();
+        carry_out(p);
+    }
+}
+
+void partition_state_text(const struct partition *p, char *out, size_t size)
+{
+    static const char *const names[] = { "stopped", "running", "paused", "stopped" };
+    uint32_t state = atomic_load(&p->state);
+    bool why = (state == PART_ENDED || state == PART_STOPPED) && p->reason[0];
+    fmt_print(out, size, "%s%s%s", names[state], why ? ": " : "", why ? p->reason : "");
+}

@@ -1,0 +1,184 @@
+/* Starting a partition: reset, load, set the boot vCPU's registers. */
+#include "arch/x86_64/cpu/insn.h"
+#include "arch/x86_64/isa/cr.h"
+#include "arch/x86_64/isa/msr.h"
+#include "hv/lib/log.h"
+#include "hv/lib/str.h"
+#include "hv/part/acpi_tables.h"
+#include "hv/part/bios_area.h"
+#include "hv/part/load.h"
+#include "hv/part/partition.h"
+#include "hv/vm/dispatch.h"
+
+static bool write_memory(void *ctx, gpa_t gpa, const void *data, uint64_t len)
+{
+    return gmem_write(&((struct partition *)ctx)->mem, gpa, data, len) == GMEM_OK;
+}
+
+static bool zero_memory(void *ctx, gpa_t gpa, uint64_t len)
+{
+    return gmem_fill(&((struct partition *)ctx)->mem, gpa, 0, len) == GMEM_OK;
+}
+
+/* ---- the image --------------------------------------------------------------------------------------------------- */
+
+static struct load_file file_named(const struct partition *p, const char *name, const char *args)
+{
+    struct load_file f = { .name = name, .args = args };
+    if (name[0] && !p->files->find(p->files->ctx, name, &f.data, &f.size))
+        f.data = NULL;
+    return f;
+}
+
+static bool load(struct partition *p, struct load_result *result)
+{
+    const struct partition_config *c = p->config;
+    const struct guest_memory_ops memory = { write_memory, zero_memory, p };
+    const struct acpi_request acpi = { .cpu_count = p->vcpu_count };
+    struct load_file modules[PARTITION_MAX_MODULES];
+    struct acpi_result tables;
+    char error[200];
+
+    for (unsigned i = 0; i < c->module_count; i++)
+        modules[i] = file_named(p, c->modules[i].file, c->modules[i].args);
+    if (!bios_area_build(p->vcpu_count, &memory) || !acpi_tables_build(&acpi, &memory, &tables)) {
+        log_line("%s: cannot be started: its firmware tables do not fit below 1 MiB", p->name);
+        return false;
+    }
+    const struct load_request request = {
+        .kernel = file_named(p, c->image[0] ? c->image : c->kernel, NULL),
+        .flat = c->image[0],
+        .flat_address = c->address,
+        .initrd = file_named(p, c->initrd, NULL),
+        .modules = modules,
+        .module_count = c->module_count,
+        .cmdline = c->cmdline,
+        .layout = &p->layout,
+        .rsdp_gpa = tables.rsdp_gpa,
+        .rsdp = &tables.rsdp,
+    };
+    if (load_image(&request, &memory, result, error, sizeof error) != LOAD_OK) {
+        log_line("%s: cannot be started: %s", p->name, error);
+        return false;
+    }
+    log_line("%s: %s loaded at 0x%lx (%lu KiB), %lu MiB of memory, %u vCPU%s", p->name, load_kind_name(result->kind),
+             result->image_base, result->image_size >> 10, c->memory >> 20, p->vcpu_count,
+             p->vcpu_count == 1 ? "" : "s");
+    return true;
+}
+
+/* ---- the boot vCPU's registers ----------------------------------------------------------------------------------- */
+
+/* Access rights in VMX layout: SDM vol 3, "Format of Access Rights". */
+enum {
+    FLAT_CODE32 = 0xc09b, FLAT_CODE64 = 0xa09b, FLAT_DATA = 0xc093, REAL_CODE = 0x9b, REAL_DATA = 0x93, BUSY_TSS = 0x8b,
+};
+
+static void set_segment(struct vcpu *v, unsigned seg, uint16_t selector, uint64_t base, uint32_t limit, uint32_t access)
+{
+    vt->set(v->vt, VT_SELECTOR + seg, selector);
+    vt->set(v->vt, VT_BASE + seg, base);
+    vt->set(v->vt, VT_LIMIT + seg, limit);
+    vt->set(v->vt, VT_ACCESS + seg, access);
+}
+
+static void set_segments(struct vcpu *v, const struct load_cpu *c)
+{
+    bool real = c->mode == LOAD_MODE_REAL16;
+    uint32_t code = real ? REAL_CODE : c->mode == LOAD_MODE_LONG64 ? FLAT_CODE64 : FLAT_CODE32;
+    uint32_t limit = real ? 0xffff : UINT32_MAX;
+    set_segment(v, VT_CS, c->cs, real ? (uint64_t)c->cs << 4 : 0, limit, code);
+    for (unsigned seg = VT_ES; seg <= VT_GS; seg++)
+        if (seg != VT_CS)
+            set_segment(v, seg, c->data, real ? (uint64_t)c->data << 4 : 0, limit, real ? REAL_DATA : FLAT_DATA);
+    set_segment(v, VT_TR, 0, 0, 0xffff, BUSY_TSS);
+    vt->set(v->vt, VT_GDTR_BASE, c->gdt_base);
+    vt->set(v->vt, VT_GDTR_LIMIT, real ? 0xffff : c->gdt_limit);
+    vt->set(v->vt, VT_IDTR_LIMIT, real ? 0x3ff : 0);
+}
+
+static void set_registers(struct vcpu *v, const struct load_cpu *c)
+{
+    uint64_t *g = v->vt->gpr;
+    g[VT_RAX] = c->rax;
+    g[VT_RBX] = c->rbx;
+    g[VT_RCX] = c->rcx;
+    g[VT_RDX] = c->rdx;
+    g[VT_RSI] = c->rsi;
+    g[VT_RDI] = c->rdi;
+    g[VT_RBP] = c->rbp;
+    vt->set(v->vt, VT_RSP_, c->rsp);
+    vt->set(v->vt, VT_RIP, c->rip);
+    set_segments(v, c);
+    switch (c->mode) {
+    case LOAD_MODE_REAL16:
+        vt->set(v->vt, VT_CR0, CR0_ET);
+        break;
+    case LOAD_MODE_PROTECTED32:
+        vt->set(v->vt, VT_CR0, CR0_PE | CR0_ET);
+        break;
+    case LOAD_MODE_LONG64:
+        vt->set(v->vt, VT_CR3, c->cr3);
+        vt->set(v->vt, VT_CR4, CR4_PAE);
+        vt->set(v->vt, VT_EFER, EFER_LME | EFER_LMA);
+        vt->set(v->vt, VT_CR0, CR0_PE | CR0_PG | CR0_ET);
+        break;
+    }
+}
+
+/* What firmware leaves behind: caches on, write-back by default, the first megabyte's holes uncached. */
+static void set_firmware_state(struct vcpu *v)
+{
+    v->msr.mtrr_def_type = MTRR_DEF_E | MTRR_DEF_FE | MEMORY_WB;
+    for (unsigned i = 0; i < ARRAY_SIZE(v->msr.mtrr_fixed); i++)
+        v->msr.mtrr_fixed[i] = i == 2 ? 0 : UINT64_C(0x0606060606060606);
+    if (v->index == 0)
+        vlapic_set_virtual_wire(&v->lapic);
+}
+
+/* ---- start ------------------------------------------------------------------------------------------------------- */
+
+static void reset_vcpu(struct vcpu *v, const struct load_cpu *c)
+{
+    vt->load(v->vt);
+    vcpu_reset(v);
+    set_firmware_state(v);
+    vt->set_tsc_offset(v->vt, atomic_load(&v->part->tsc_offset));
+    if (v->index == 0)
+        set_registers(v, c);
+    vcpu_apic_changed(v);
+    vt->unload(v->vt);
+    memset(v->exits, 0, sizeof v->exits);
+    atomic_store(&v->state, v->index == 0 ? VCPU_RUNNABLE : VCPU_WAIT_SIPI);
+}
+
+void partition_release(struct partition *p)
+{
+    atomic_store(&p->active, p->vcpu_count);
+    atomic_store(&p->state, PART_RUNNING);
+    for (unsigned i = 0; i < p->vcpu_count; i++)
+        dispatch_unpark(p->vcpus[i], VCPU_REQ_EVENT | VCPU_REQ_TIMER | VCPU_REQ_CLOCK);
+}
+
+enum partition_result partition_start(struct partition *p)
+{
+    struct load_result loaded;
+    for (unsigned i = 0; i < p->layout.slot_count; i++)
+        if (!zero_memory(p, GPA(p->layout.slots[i].gpa), p->layout.slots[i].size))
+            return PARTITION_NO_MEMORY;
+    if (!load(p, &loaded)) {
+        str_copy(p->reason, sizeof p->reason, "its image cannot be loaded");
+        atomic_store(&p->state, PART_STOPPED);
+        return PARTITION_BAD_IMAGE;
+    }
+    atomic_store(&p->tsc_offset, -rdtsc());
+    spin_lock(&p->lock);
+    platform_reset(p);
+    p->logged_port_count = p->logged_msr_count = p->complaints = 0;
+    spin_unlock(&p->lock);
+    p->has_status = false;
+    for (unsigned i = 0; i < p->vcpu_count; i++)
+        reset_vcpu(p->vcpus[i], &loaded.cpu);
+    partition_release(p);
+    return PARTITION_OK;
+}

@@ -1,0 +1,305 @@
+#include "hv/vm/dispatch.h"
+#include "arch/x86_64/cpu/insn.h"
+#include "arch/x86_64/cpu/irq.h"
+#include "arch/x86_64/cpu/lapic.h"
+#include "arch/x86_64/cpu/pcpu.h"
+#include "arch/x86_64/cpu/tsc.h"
+
+enum { VECTOR_TIMER = 0xf0, VECTOR_KICK = 0xf1 };
+
+/* One per pCPU. */
+struct dispatcher {
+    spinlock_t lock;
+    struct sched_rq rq;      /* [lock] */
+    struct vcpu *timers;     /* [lock] halted vCPUs with a deadline, the earliest first */
+    _Atomic bool yield;      /* a waking vCPU has more claim; partner: dispatch_should_yield() */
+    struct vcpu *loaded;     /* its state is in this pCPU; own */
+    struct vcpu *running;    /* in vcpu_run(); own, a hint for others */
+    uint64_t busy_ns;        /* own, a hint for others */
+} __attribute__((aligned(64)));
+
+static struct dispatcher dispatchers[PCPU_MAX];
+static housekeeper_t keep_house;
+static _Atomic uint64_t idle_cpus;      /* bit n: pCPU n is about to sleep or asleep; partner: invite_thief() */
+static uint64_t housekeeping_due;       /* host TSC; the boot pCPU's own */
+static _Atomic bool housekeeping_asked; /* partner: the loop of the boot pCPU */
+
+static struct dispatcher *here(void)
+{
+    return &dispatchers[pcpu_this()->index];
+}
+
+static struct vcpu *vcpu_of(struct sched_entity *e)
+{
+    return CONTAINER_OF(e, struct vcpu, sched);
+}
+
+static uint64_t now_ns(void)
+{
+    return tsc_to_ns(rdtsc());
+}
+
+/* ---- the timers of halted vCPUs ---------------------------------------------------------------------------------- */
+
+static void timer_remove(struct dispatcher *d, struct vcpu *v)
+{
+    if (!v->timer_queued)
+        return;
+    *(v->timer_prev ? &v->timer_prev->timer_next : &d->timers) = v->timer_next;
+    if (v->timer_next)
+        v->timer_next->timer_prev = v->timer_prev;
+    v->timer_queued = false;
+}
+
+static void timer_insert(struct dispatcher *d, struct vcpu *v)
+{
+    struct vcpu **at = &d->timers, *prev = NULL;
+    if (v->deadline == VM_TSC_NEVER)
+        return;
+    for (; *at && (*at)->deadline <= v->deadline; at = &(*at)->timer_next)
+        prev = *at;
+    v->timer_prev = prev;
+    v->timer_next = *at;
+    if (*at)
+        (*at)->timer_prev = v;
+    *at = v;
+    v->timer_queued = true;
+}
+
+static void wake_due(struct dispatcher *d, uint64_t tsc, uint64_t ns)
+{
+    while (d->timers && d->timers->deadline <= tsc) {
+        struct vcpu *v = d->timers;
+        timer_remove(d, v);
+        atomic_fetch_or(&v->requests, VCPU_REQ_TIMER);
+        (void)!sched_wake(&d->rq, &v->sched, ns); /* this pCPU is about to pick anyway */
+    }
+}
+
+/* ---- waking ------------------------------------------------------------------------------------------------------ */
+
+bool vcpu_current_here(const struct vcpu *v)
+{
+    return here()->running == v;
+}
+
+static void send_kick(unsigned cpu)
+{
+    lapic_send(pcpu_at(cpu)->apic_id, VECTOR_KICK);
+}
+
+/* More work on a queue than its pCPU can take: have an idle one, if there is any, come and steal. */
+static void invite_thief(const struct vcpu *v, unsigned busy_cpu)
+{
+    uint64_t candidates = atomic_load(&idle_cpus) & v->sched.allowed & ~(UINT64_C(1) << busy_cpu);
+    if (candidates)
+        send_kick((unsigned)__builtin_ctzll(candidates));
+}
+
+static struct dispatcher *lock_queue_of(const struct vcpu *v, unsigned *cpu)
+{
+    for (;;) {
+        *cpu = *(const volatile uint32_t *)&v->sched.cpu;
+        struct dispatcher *d = &dispatchers[*cpu];
+        spin_lock(&d->lock);
+        if (v->sched.cpu == *cpu)
+            return d;
+        spin_unlock(&d->lock); /* it was stolen meanwhile */
+    }
+}
+
+void vcpu_kick(struct vcpu *v, uint32_t requests)
+{
+    unsigned cpu;
+    atomic_fetch_or(&v->requests, requests);
+    if (vcpu_current_here(v))
+        return; /* seen before the next entry */
+    struct dispatcher *d = lock_queue_of(v, &cpu);
+    bool running = v->sched.state == SCHED_RUNNING, woken = false, preempts = false;
+    if (v->sched.state == SCHED_BLOCKED && !v->parked) {
+        timer_remove(d, v);
+        preempts = sched_wake(&d->rq, &v->sched, now_ns());
+        woken = true;
+    }
+    spin_unlock(&d->lock);
+    if (preempts)
+        atomic_store(&d->yield, true);
+    if ((preempts || running) && cpu != pcpu_this()->index)
+        send_kick(cpu);
+    if (woken && !preempts)
+        invite_thief(v, cpu);
+}
+
+void dispatch_unpark(struct vcpu *v, uint32_t requests)
+{
+    v->parked = false;
+    vcpu_kick(v, requests);
+}
+
+void dispatch_wake_housekeeper(void)
+{
+    atomic_store(&housekeeping_asked, true);
+    if (pcpu_this()->index != 0)
+        send_kick(0);
+}
+
+bool dispatch_should_yield(void)
+{
+    return atomic_load_explicit(&here()->yield, memory_order_relaxed) ||
+           (pcpu_this()->index == 0 && atomic_load_explicit(&housekeeping_asked, memory_order_relaxed));
+}
+
+static void on_interrupt(void *ctx, unsigned vector)
+{
+    (void)ctx, (void)vector; /* having left the guest or the idle loop is all that was wanted */
+}
+
+/* ---- the loop ---------------------------------------------------------------------------------------------------- */
+
+void dispatch_unload(void)
+{
+    struct dispatcher *d = here();
+    struct vcpu *v = d->loaded;
+    if (!v)
+        return;
+    vcpu_take_snapshot(v);
+    vt->unload(v->vt);
+    d->loaded = NULL;
+    spin_lock(&d->lock);
+    v->sched.pinned = false;
+    spin_unlock(&d->lock);
+}
+
+static void load(struct dispatcher *d, struct vcpu *v)
+{
+    if (LIKELY(d->loaded == v))
+        return;
+    dispatch_unload();
+    vt->load(v->vt);
+    uint64_t offset = atomic_load(&v->part->tsc_offset) + v->tsc_adjust;
+    if (v->vt->tsc_offset != offset)
+        vt->set_tsc_offset(v->vt, offset);
+    d->loaded = v;
+}
+
+/* The turn is over: account for it, and if there is nothing to do, leave the queue. A request that came after the vCPU
+ * last looked keeps it there: whoever made it found it running, and left the waking to us. */
+static void end_turn(struct dispatcher *d, struct vcpu *v, enum vcpu_next next, uint64_t ran_ns)
+{
+    spin_lock(&d->lock);
+    sched_charge(&d->rq, &v->sched, ran_ns);
+    d->busy_ns += ran_ns;
+    bool blocks = next == VCPU_BLOCK && (v->parked || !atomic_load(&v->requests));
+    if (blocks) {
+        sched_block(&v->sched);
+        if (!v->parked)
+            timer_insert(d, v);
+    }
+    spin_unlock(&d->lock);
+    if (!v->parked)
+        return;
+    dispatch_unload();
+    if (atomic_fetch_sub(&v->part->active, 1) == 1)
+        dispatch_wake_housekeeper();
+}
+
+static void run_turn(struct dispatcher *d, struct vcpu *v, uint64_t until_ns)
+{
+    uint64_t until = until_ns == SCHED_NEVER ? VM_TSC_NEVER : ns_to_tsc(until_ns);
+    if (d->timers)
+        until = MIN(until, d->timers->deadline); /* only this pCPU adds one, so no lock for a look */
+    if (pcpu_this()->index == 0)
+        until = MIN(until, housekeeping_due);
+    load(d, v);
+    d->running = v;
+    uint64_t from = rdtsc();
+    enum vcpu_next next = vcpu_run(v, until);
+    d->running = NULL;
+    end_turn(d, v, next, tsc_to_ns(rdtsc() - from));
+}
+
+static bool steal(struct dispatcher *d, unsigned me)
+{
+    for (unsigned i = 1; i < pcpu_count(); i++) {
+        struct dispatcher *from = &dispatchers[(me + i) % pcpu_count()];
+        if (from->rq.runnable < 2)
+            continue;
+        struct dispatcher *first = from < d ? from : d, *second = from < d ? d : from;
+        spin_lock(&first->lock);
+        spin_lock(&second->lock);
+        bool got = sched_steal(&from->rq, &d->rq, now_ns()) != NULL;
+        spin_unlock(&second->lock);
+        spin_unlock(&first->lock);
+        if (got)
+            return true;
+    }
+    return false;
+}
+
+static bool has_work(struct dispatcher *d)
+{
+    return d->rq.runnable || (pcpu_this()->index == 0 && atomic_load(&housekeeping_asked));
+}
+
+static void idle(struct dispatcher *d, uint64_t until_ns)
+{
+    unsigned me = pcpu_this()->index;
+    uint64_t until = until_ns == SCHED_NEVER ? VM_TSC_NEVER : ns_to_tsc(until_ns);
+    if (d->timers)
+        until = MIN(until, d->timers->deadline);
+    if (me == 0)
+        until = MIN(until, housekeeping_due);
+    cpu_idle_arm();
+    atomic_fetch_or(&idle_cpus, UINT64_C(1) << me);
+    if (until != VM_TSC_NEVER)
+        lapic_timer_arm(until);
+    if (!has_work(d))
+        cpu_idle(); /* a kick that came since is pending in the APIC and wakes it at once */
+    atomic_fetch_and(&idle_cpus, ~(UINT64_C(1) << me));
+}
+
+static void housekeeping(unsigned me)
+{
+    if (me != 0 || (!atomic_load(&housekeeping_asked) && rdtsc() < housekeeping_due))
+        return;
+    atomic_store(&housekeeping_asked, false);
+    housekeeping_due = keep_house();
+}
+
+void dispatch_init(housekeeper_t housekeeper)
+{
+    keep_house = housekeeper;
+    for (unsigned i = 0; i < PCPU_MAX; i++)
+        sched_rq_init(&dispatchers[i].rq, i);
+}
+
+void dispatch_loop(void)
+{
+    struct dispatcher *d = here();
+    unsigned me = pcpu_this()->index;
+
+    irq_set_handler(VECTOR_TIMER, on_interrupt, NULL);
+    irq_set_handler(VECTOR_KICK, on_interrupt, NULL);
+    lapic_timer_setup(VECTOR_TIMER);
+    for (;;) {
+        housekeeping(me);
+        uint64_t tsc = rdtsc(), ns = tsc_to_ns(tsc);
+        spin_lock(&d->lock);
+        atomic_store_explicit(&d->yield, false, memory_order_relaxed);
+        wake_due(d, tsc, ns);
+        struct sched_decision next = sched_pick(&d->rq, ns);
+        if (next.entity)
+            next.entity->pinned = true;
+        spin_unlock(&d->lock);
+        if (next.entity)
+            run_turn(d, vcpu_of(next.entity), next.until);
+        else if (!steal(d, me))
+            idle(d, next.until);
+    }
+}
+
+void dispatch_get_stats(unsigned cpu, struct dispatch_stats *out)
+{
+    const struct dispatcher *d = &dispatchers[cpu];
+    *out = (struct dispatch_stats){ .busy_ns = d->busy_ns, .running = d->running, .runnable = d->rq.runnable };
+}

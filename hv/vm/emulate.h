@@ -1,0 +1,18 @@
+/* Instructions that the hypervisor carries out itself: those behind an access to a device's memory, and INS and OUTS. */
+#ifndef HV_VM_EMULATE_H
+#define HV_VM_EMULATE_H
+
+#include "hv/vm/vm.h"
+
+/* Fetch, decode and execute the instruction at RIP. */
+enum vcpu_next vcpu_emulate(struct vcpu *v, const struct vt_exit *exit);
+
+/* exit_io.c: one access of 1, 2 or 4 bytes, with the partition's lock taken inside. */
+uint32_t vcpu_port_in(struct vcpu *v, uint16_t port, unsigned size);
+void vcpu_port_out(struct vcpu *v, uint16_t port, unsigned size, uint32_t value);
+
+/* exit_mmio.c: guest-physical memory that is not RAM; size 1, 2, 4 or 8. */
+uint64_t vcpu_mmio_read(struct vcpu *v, gpa_t gpa, unsigned size);
+void vcpu_mmio_write(struct vcpu *v, gpa_t gpa, unsigned size, uint64_t value);
+
+#endif

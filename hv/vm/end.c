@@ -1,0 +1,58 @@
+/* How partitions end: by their own wish, or because they cannot go on. Others are not touched. */
+#include "hv/lib/fmt.h"
+#include "hv/lib/log.h"
+#include "hv/lib/str.h"
+#include "hv/vm/output.h"
+#include "hv/vm/vm.h"
+
+const struct vt_ops *vt;
+struct partition *partitions[VM_MAX_PARTITIONS];
+unsigned partition_count;
+
+static vm_output_t output;
+
+void vm_set_output(vm_output_t fn)
+{
+    output = fn;
+}
+
+void vm_output(struct partition *p, enum vm_stream stream, uint8_t byte)
+{
+    if (output)
+        output(p->index, stream, byte);
+}
+
+void partition_end(struct partition *p, enum partition_wish wish, const char *reason)
+{
+    uint32_t running = PART_RUNNING;
+    if (!atomic_compare_exchange_strong(&p->state, &running, PART_ENDED))
+        return; /* another vCPU, or the monitor, was first */
+    str_copy(p->reason, sizeof p->reason, reason);
+    atomic_store(&p->wish, wish);
+    for (unsigned i = 0; i < p->vcpu_count; i++)
+        vcpu_kick(p->vcpus[i], VCPU_REQ_STATE);
+}
+
+void partition_end_with_status(struct partition *p, uint32_t status)
+{
+    char text[64];
+    fmt_print(text, sizeof text, "ended by debug-exit with status %u (0x%x)", status, status);
+    p->exit_status = status;
+    p->has_status = true;
+    partition_end(p, WISH_STOP, text);
+}
+
+void partition_fail(struct vcpu *v, const char *format, ...)
+{
+    char what[200];
+    struct partition *p = v->part;
+    va_list args;
+
+    va_start(args, format);
+    fmt_vprint(what, sizeof what, format, args);
+    va_end(args);
+    log_line("%s: stopped: vCPU %u at %04lx:%016lx: %s", p->name, v->index, vt->get(v->vt, VT_SELECTOR + VT_CS),
+             vt->get(v->vt, VT_RIP), what);
+    bool restart = p->config->on_crash == PARTITION_RESTART;
+    partition_end(p, restart ? WISH_RESTART : WISH_STOP, what);
+}

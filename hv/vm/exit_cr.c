@@ -1,0 +1,174 @@
+/* Control registers: only what the guest may not do by itself arrives here (vmx/controls.c: the masks). */
+#include "arch/x86_64/isa/cr.h"
+#include "arch/x86_64/isa/msr.h"
+#include "hv/vm/exits.h"
+
+/* PAE paging keeps the four top entries in registers: SDM vol 3, "PDPTE Registers". False: #GP. */
+static bool load_pdptes(struct vcpu *v, uint64_t cr3)
+{
+    uint64_t entry[4];
+    for (unsigned i = 0; i < 4; i++) {
+        if (gmem_read_u64(&v->part->mem, GPA((cr3 & 0xffffffe0) + 8 * i), &entry[i]) != GMEM_OK)
+            entry[i] = 0;
+        uint64_t reserved = UINT64_C(0x1e6) | ~((UINT64_C(1) << cpuid_physical_bits(&v->cpuid)) - 1);
+        if ((entry[i] & 1) && (entry[i] & reserved))
+            return false;
+    }
+    for (unsigned i = 0; i < 4; i++)
+        vt->set(v->vt, VT_PDPTE0 + i, entry[i]);
+    return true;
+}
+
+static bool pae_paging(uint64_t cr0, uint64_t cr4, uint64_t efer)
+{
+    return (cr0 & CR0_PG) && (cr4 & CR4_PAE) && !(efer & EFER_LMA);
+}
+
+/* SDM vol 2, "MOV-Move to/from Control Registers": what raises #GP(0). */
+static bool cr0_is_legal(struct vcpu *v, uint64_t value, uint64_t cr4, uint64_t efer, uint64_t old)
+{
+    bool code64 = vt->get(v->vt, VT_ACCESS + VT_CS) & VT_ACCESS_L;
+    if (value >> 32)
+        return false;
+    if ((value & CR0_NW) && !(value & CR0_CD))
+        return false;
+    if ((value & CR0_PG) && !(value & CR0_PE))
+        return false;
+    if ((value & CR0_PG) && !(old & CR0_PG) && (efer & EFER_LME) && (!(cr4 & CR4_PAE) || code64))
+        return false;
+    if (!(value & CR0_PG) && (old & CR0_PG) && ((cr4 & CR4_PCIDE) || ((efer & EFER_LMA) && code64)))
+        return false;
+    return true;
+}
+
+static bool write_cr0(struct vcpu *v, uint64_t value)
+{
+    uint64_t old = vt->get(v->vt, VT_CR0), cr4 = vt->get(v->vt, VT_CR4), efer = vt->get(v->vt, VT_EFER);
+    uint64_t changed = old ^ value;
+
+    if (!cr0_is_legal(v, value, cr4, efer, old))
+        return false;
+    if (changed & CR0_PG) {
+        uint64_t lma = (value & CR0_PG) && (efer & EFER_LME) ? EFER_LMA : 0;
+        efer = (efer & ~EFER_LMA) | lma;
+    }
+    if ((changed & (CR0_PG | CR0_CD | CR0_NW)) && pae_paging(value, cr4, efer) &&
+        !load_pdptes(v, vt->get(v->vt, VT_CR3)))
+        return false;
+    if (changed & CR0_PG)
+        vt->set(v->vt, VT_EFER, efer);
+    vt->set(v->vt, VT_CR0, value & CR0_DEFINED);
+    if (changed & (CR0_PG | CR0_PE | CR0_WP))
+        vt->flush_linear(v->vt);
+    return true;
+}
+
+static bool write_cr4(struct vcpu *v, uint64_t value)
+{
+    uint64_t old = vt->get(v->vt, VT_CR4), efer = vt->get(v->vt, VT_EFER), cr3 = vt->get(v->vt, VT_CR3);
+    uint64_t changed = old ^ value;
+
+    if (value & ~cpuid_cr4_allowed(&v->cpuid))
+        return false;
+    if ((efer & EFER_LMA) && (changed & (CR4_LA57 | CR4_PAE)) )
+        return false;
+    if ((changed & value & CR4_PCIDE) && (!(efer & EFER_LMA) || (cr3 & CR3_PCID)))
+        return false;
+    if ((changed & (CR4_PAE | CR4_PSE | CR4_PGE | CR4_SMEP)) && pae_paging(vt->get(v->vt, VT_CR0), value, efer) &&
+        !load_pdptes(v, cr3))
+        return false;
+    vt->set(v->vt, VT_CR4, value);
+    if (changed & (CR4_PAE | CR4_PSE | CR4_PGE | CR4_SMEP | CR4_PCIDE | CR4_LA57))
+        vt->flush_linear(v->vt);
+    return true;
+}
+
+static bool write_cr3(struct vcpu *v, uint64_t value)
+{
+    bool keep = (value & CR3_NO_FLUSH) && (vt->get(v->vt, VT_CR4) & CR4_PCIDE);
+    if (pae_paging(vt->get(v->vt, VT_CR0), vt->get(v->vt, VT_CR4), vt->get(v->vt, VT_EFER)) && !load_pdptes(v, value))
+        return false;
+    vt->set(v->vt, VT_CR3, value & ~CR3_NO_FLUSH);
+    if (!keep)
+        vt->flush_linear(v->vt);
+    return true;
+}
+
+static bool write_cr8(struct vcpu *v, uint64_t value)
+{
+    if (value & ~CR8_TPR)
+        return false;
+    vlapic_write_cr8(&v->lapic, value);
+    atomic_fetch_or(&v->requests, VCPU_REQ_EVENT);
+    return true;
+}
+
+static uint64_t gpr_value(struct vcpu *v, unsigned gpr)
+{
+    uint64_t value = gpr == VT_RSP ? vt->get(v->vt, VT_RSP_) : v->vt->gpr[gpr];
+    return vcpu_insn_mode(v) == INSN_MODE_64 ? value : (uint32_t)value;
+}
+
+enum vcpu_next exit_cr_write(struct vcpu *v, const struct vt_exit *exit)
+{
+    bool ok = false;
+    if (exit->cr.clts) {
+        ok = write_cr0(v, vt->get(v->vt, VT_CR0) & ~CR0_TS);
+    } else if (exit->cr.lmsw) {
+        uint64_t cr0 = vt->get(v->vt, VT_CR0); /* LMSW sets PE but never clears it */
+        ok = write_cr0(v, (cr0 & ~UINT64_C(0xe)) | (exit->cr.lmsw_value & 0xf));
+    } else {
+        uint64_t value = gpr_value(v, exit->cr.gpr);
+        switch (exit->cr.cr) {
+        case 0: ok = write_cr0(v, value); break;
+        case 3: ok = write_cr3(v, value); break;
+        case 4: ok = write_cr4(v, value); break;
+        case 8: ok = write_cr8(v, value); break;
+        default: break;
+        }
+    }
+    if (ok)
+        vt->skip(v->vt);
+    else
+        vcpu_gp(v);
+    return VCPU_RESUME;
+}
+
+enum vcpu_next exit_cr_read(struct vcpu *v, const struct vt_exit *exit)
+{
+    uint64_t value = exit->cr.cr == 8 ? vlapic_read_cr8(&v->lapic)
+                                      : vt->get(v->vt, exit->cr.cr == 3 ? VT_CR3 : exit->cr.cr == 4 ? VT_CR4 : VT_CR0);
+    if (exit->cr.gpr == VT_RSP)
+        vt->set(v->vt, VT_RSP_, value);
+    else
+        v->vt->gpr[exit->cr.gpr] = value;
+    vt->skip(v->vt);
+    return VCPU_RESUME;
+}
+
+/* SDM vol 1, "Enabling the XSAVE Feature Set and XSAVE-Enabled Features": what XCR0 may hold. */
+static bool xcr0_is_legal(const struct vcpu *v, uint64_t x)
+{
+    if (!(x & XCR0_X87) || (x & ~cpuid_xcr0_allowed(&v->cpuid)))
+        return false;
+    if ((x & XCR0_AVX) && !(x & XCR0_SSE))
+        return false;
+    if ((x & XCR0_AVX512) && ((x & XCR0_AVX512) != XCR0_AVX512 || !(x & XCR0_AVX)))
+        return false;
+    return !(x & XCR0_BNDREG) == !(x & XCR0_BNDCSR);
+}
+
+enum vcpu_next exit_xsetbv(struct vcpu *v, const struct vt_exit *exit)
+{
+    (void)exit;
+    const uint64_t *g = v->vt->gpr;
+    uint64_t value = (g[VT_RDX] << 32) | (uint32_t)g[VT_RAX];
+    /* Emulators let the exit win over the privilege check. */
+    if (vcpu_cpl(v) != 0 || (uint32_t)g[VT_RCX] != 0 || !xcr0_is_legal(v, value)) {
+        vcpu_gp(v);
+        return VCPU_RESUME;
+    }
+    vt->set(v->vt, VT_XCR0, value);
+    vt->skip(v->vt);
+    return VCPU_RESUME;
+}

@@ -1,0 +1,202 @@
+/* The exits with little to do. */
+#include "arch/x86_64/cpu/irq.h"
+#include "arch/x86_64/isa/cr.h"
+#include "arch/x86_64/isa/exception.h"
+#include "hv/lib/log.h"
+#include "hv/vm/dispatch.h"
+#include "hv/vm/exits.h"
+
+enum vcpu_next exit_cpuid(struct vcpu *v, const struct vt_exit *exit)
+{
+    (void)exit;
+    uint64_t *g = v->vt->gpr;
+    uint32_t leaf = (uint32_t)g[VT_RAX];
+    struct cpuid_state state;
+    struct cpuid_regs r;
+    if (cpuid_needs_state(leaf))
+        state = (struct cpuid_state){ vt->get(v->vt, VT_CR4), vt->get(v->vt, VT_XCR0), vlapic_enabled(&v->lapic) };
+    cpuid_lookup(&v->cpuid, leaf, (uint32_t)g[VT_RCX], &state, &r);
+    g[VT_RAX] = r.eax;
+    g[VT_RBX] = r.ebx;
+    g[VT_RCX] = r.ecx;
+    g[VT_RDX] = r.edx;
+    vt->skip(v->vt);
+    return VCPU_RESUME;
+}
+
+enum vcpu_next exit_interrupt(struct vcpu *v, const struct vt_exit *exit)
+{
+    (void)v;
+    irq_dispatch(exit->interrupt.vector);
+    return dispatch_should_yield() ? VCPU_YIELD : VCPU_RESUME;
+}
+
+enum vcpu_next exit_timer(struct vcpu *v, const struct vt_exit *exit)
+{
+    (void)exit;
+    if (v->vt->exit_tsc >= v->deadline) {
+        vcpu_timers(v);
+        vcpu_deliver(v);
+    }
+    return v->vt->exit_tsc >= v->slice_end || dispatch_should_yield() ? VCPU_YIELD : VCPU_RESUME;
+}
+
+enum vcpu_next exit_window(struct vcpu *v, const struct vt_exit *exit)
+{
+    (void)exit;
+    vcpu_deliver(v);
+    return VCPU_RESUME;
+}
+
+enum vcpu_next exit_hlt(struct vcpu *v, const struct vt_exit *exit)
+{
+    (void)exit;
+    vt->skip(v->vt);
+    if (vcpu_has_event(v)) {
+        vcpu_deliver(v);
+        return VCPU_RESUME;
+    }
+    atomic_store(&v->state, VCPU_HALTED);
+    return VCPU_BLOCK;
+}
+
+enum vcpu_next exit_pause(struct vcpu *v, const struct vt_exit *exit)
+{
+    (void)exit;
+    vt->skip(v->vt);
+    return VCPU_YIELD;
+}
+
+/* #DB and #AC are intercepted so that a guest cannot keep the CPU in their delivery for ever; it gets them all the
+ * same. */
+enum vcpu_next exit_exception(struct vcpu *v, const struct vt_exit *exit)
+{
+    uint8_t vector = exit->exception.vector;
+    if (vector == EXC_MC) {
+        partition_fail(v, "machine check while it ran: the hardware reports an error (see the log)");
+        return VCPU_RESUME;
+    }
+    if (vector == EXC_DB) {
+        uint64_t dr6 = vt->get(v->vt, VT_DR6);
+        vt->set(v->vt, VT_DR6, (dr6 & ~(uint64_t)(DR6_B0 | DR6_B1 | DR6_B2 | DR6_B3)) | exit->qualification);
+        vt->set(v->vt, VT_DR7, vt->get(v->vt, VT_DR7) & ~DR7_GD);
+    }
+    vcpu_exception(v, vector, exit->exception.has_error_code, exit->exception.error_code);
+    return VCPU_RESUME;
+}
+
+enum vcpu_next exit_nmi(struct vcpu *v, const struct vt_exit *exit)
+{
+    (void)v, (void)exit;
+    nmi_dispatch();
+    nmi_unblock();
+    return VCPU_RESUME;
+}
+
+enum vcpu_next exit_triple_fault(struct vcpu *v, const struct vt_exit *exit)
+{
+    (void)exit;
+    partition_fail(v, "triple fault: an exception, then one while delivering that, then one while delivering #DF "
+                      "(IDT base 0x%lx limit 0x%lx, CR3 0x%lx)", vt->get(v->vt, VT_IDTR_BASE),
+                   vt->get(v->vt, VT_IDTR_LIMIT), vt->get(v->vt, VT_CR3));
+    return VCPU_RESUME;
+}
+
+enum vcpu_next exit_rdtsc(struct vcpu *v, const struct vt_exit *exit)
+{
+    (void)exit;
+    uint64_t tsc = vm_guest_tsc(v);
+    v->vt->gpr[VT_RAX] = (uint32_t)tsc;
+    v->vt->gpr[VT_RDX] = tsc >> 32;
+    vt->skip(v->vt);
+    return VCPU_RESUME;
+}
+
+/* The guest's CPUID says that there are no performance counters. */
+enum vcpu_next exit_rdpmc(struct vcpu *v, const struct vt_exit *exit)
+{
+    (void)exit;
+    vcpu_gp(v);
+    return VCPU_RESUME;
+}
+
+/* INVD, WBINVD: guests' memory is cached and coherent, and no device bypasses the caches. INVLPG exits only by policy. */
+enum vcpu_next exit_ignore(struct vcpu *v, const struct vt_exit *exit)
+{
+    if (exit->kind == VT_EXIT_INVLPG)
+        vt->flush_linear(v->vt);
+    vt->skip(v->vt);
+    return VCPU_RESUME;
+}
+
+enum vcpu_next exit_undefined(struct vcpu *v, const struct vt_exit *exit)
+{
+    (void)exit;
+    vcpu_ud(v);
+    return VCPU_RESUME;
+}
+
+enum vcpu_next exit_dr_access(struct vcpu *v, const struct vt_exit *exit)
+{
+    unsigned number = (unsigned)exit->qualification & 7, gpr = (unsigned)(exit->qualification >> 8) & 15;
+    number = number == 4 || number == 5 ? number + 2 : number; /* with CR4.DE clear they are DR6 and DR7 */
+    enum vt_field field = number == 7 ? VT_DR7 : number == 6 ? VT_DR6 : VT_DR0 + number;
+    uint64_t rsp = vt->get(v->vt, VT_RSP_);
+    uint64_t *reg = gpr == VT_RSP ? &rsp : &v->vt->gpr[gpr];
+    if (vcpu_cpl(v) != 0) {
+        vcpu_gp(v);
+        return VCPU_RESUME;
+    }
+    if (exit->qualification & 0x10)
+        *reg = vt->get(v->vt, field);
+    else
+        vt->set(v->vt, field, number == 7 ? (*reg & UINT32_MAX) | DR7_RESET : number == 6 ? *reg | DR6_RESET : *reg);
+    vt->set(v->vt, VT_RSP_, rsp);
+    vt->skip(v->vt);
+    return VCPU_RESUME;
+}
+
+enum vcpu_next exit_task_switch(struct vcpu *v, const struct vt_exit *exit)
+{
+    partition_fail(v, "hardware task switch to TSS selector 0x%lx: not emulated; use software task switching (and an "
+                      "interrupt gate, not a task gate, for #DF)", exit->qualification & 0xffff);
+    return VCPU_RESUME;
+}
+
+/* INIT and SIPI are virtual for guests; a real one is the firmware's or an emulator's doing, and has no effect. */
+enum vcpu_next exit_init_signal(struct vcpu *v, const struct vt_exit *exit)
+{
+    (void)exit;
+    log_line("cpu: an INIT or start-up signal arrived while %s ran; ignored", v->part->name);
+    return VCPU_RESUME;
+}
+
+enum vcpu_next exit_bad_nested_page(struct vcpu *v, const struct vt_exit *exit)
+{
+    struct pt_mapping m;
+    bool mapped = pt_lookup(&v->part->nested, exit->mem.gpa.raw, &m) == PT_OK;
+    partition_fail(v, "the CPU rejects the nested page table entry for guest-physical 0x%lx (%s): a fault of the "
+                      "hypervisor", exit->mem.gpa.raw, mapped ? "mapped" : "not mapped");
+    return VCPU_RESUME;
+}
+
+static void log_text(void *ctx, const char *text)
+{
+    log_line("%s:   %s", (const char *)ctx, text);
+}
+
+enum vcpu_next exit_entry_failed(struct vcpu *v, const struct vt_exit *exit)
+{
+    log_line("%s: the CPU refused to enter the guest (reason 0x%x, qualification 0x%lx); rules broken:", v->part->name,
+             exit->raw, exit->qualification);
+    vt->explain_entry(v->vt, log_text, v->part->name);
+    partition_fail(v, "VM entry failed (the broken rules are above)");
+    return VCPU_RESUME;
+}
+
+enum vcpu_next exit_unknown(struct vcpu *v, const struct vt_exit *exit)
+{
+    partition_fail(v, "exit with reason %u (%s), qualification 0x%lx, which Trapeze does not expect", exit->raw,
+                   vt_exit_name(exit->kind), exit->qualification);
+    return VCPU_RESUME;
+}

@@ -1,0 +1,109 @@
+/* Guest-physical addresses that are not RAM: the local APIC, the IOAPIC and what else is on the bus; and the exits by
+ * which a CPU with a virtual-APIC page reports accesses to it. */
+#include "hv/lib/log.h"
+#include "hv/vm/emulate.h"
+#include "hv/vm/exits.h"
+
+enum { COMPLAINED_MMIO = 1 };
+
+static void log_unclaimed(struct partition *p, gpa_t gpa, bool write)
+{
+    if (p->complaints & COMPLAINED_MMIO)
+        return;
+    p->complaints |= COMPLAINED_MMIO;
+    log_line("%s: %s guest-physical 0x%lx: neither RAM nor a device, %s (further such accesses are not reported)",
+             p->name, write ? "writes" : "reads", gpa.raw, write ? "nothing happens" : "gets all ones");
+}
+
+static bool is_lapic(struct vcpu *v, gpa_t gpa, uint64_t *offset)
+{
+    uint64_t base = vlapic_mmio_base(&v->lapic);
+    *offset = gpa.raw - base;
+    return base && *offset < PAGE_SIZE;
+}
+
+uint64_t vcpu_mmio_read(struct vcpu *v, gpa_t gpa, unsigned size)
+{
+    struct partition *p = v->part;
+    uint64_t offset, value;
+    if (is_lapic(v, gpa, &offset)) {
+        if (v->apicv)
+            vlapic_sync(&v->lapic);
+        return vlapic_read(&v->lapic, offset, size, vm_now(p));
+    }
+    spin_lock(&p->lock);
+    if (UNLIKELY(!bus_mmio_read(&p->bus, gpa.raw, size, vm_now(p), &value)))
+        log_unclaimed(p, gpa, false);
+    partition_timers_changed(p);
+    spin_unlock(&p->lock);
+    return value;
+}
+
+static void lapic_touched(struct vcpu *v)
+{
+    vcpu_apic_timer_changed(v);
+    atomic_fetch_or_explicit(&v->requests, VCPU_REQ_EVENT, memory_order_relaxed);
+}
+
+void vcpu_mmio_write(struct vcpu *v, gpa_t gpa, unsigned size, uint64_t value)
+{
+    struct partition *p = v->part;
+    uint64_t offset;
+    if (is_lapic(v, gpa, &offset)) {
+        if (v->apicv)
+            vlapic_sync(&v->lapic);
+        vlapic_write(&v->lapic, offset, size, value, vm_now(p));
+        lapic_touched(v);
+        return;
+    }
+    spin_lock(&p->lock);
+    if (UNLIKELY(!bus_mmio_write(&p->bus, gpa.raw, size, value, vm_now(p))))
+        log_unclaimed(p, gpa, true);
+    partition_timers_changed(p);
+    spin_unlock(&p->lock);
+}
+
+enum vcpu_next exit_mmio(struct vcpu *v, const struct vt_exit *exit)
+{
+    if (UNLIKELY(exit->mem.fetch)) {
+        partition_fail(v, "instruction fetch from guest-physical 0x%lx, where there is no RAM: the guest jumped outside "
+                          "of the %lu MiB it was given", exit->mem.gpa.raw, v->part->mem.bytes >> 20);
+        return VCPU_RESUME;
+    }
+    if (UNLIKELY(!exit->mem.gva_valid)) {
+        partition_fail(v, "the CPU walked page tables at guest-physical 0x%lx, where there is no RAM: check CR3 (0x%lx)",
+                       exit->mem.gpa.raw, vt->get(v->vt, VT_CR3));
+        return VCPU_RESUME;
+    }
+    return vcpu_emulate(v, exit);
+}
+
+enum vcpu_next exit_apic_access(struct vcpu *v, const struct vt_exit *exit)
+{
+    return vcpu_emulate(v, exit);
+}
+
+/* Trap-like: the register is written already, and RIP is on the next instruction. */
+enum vcpu_next exit_apic_write(struct vcpu *v, const struct vt_exit *exit)
+{
+    vlapic_sync(&v->lapic);
+    vlapic_written(&v->lapic, exit->apic.offset, vm_now(v->part));
+    lapic_touched(v);
+    return VCPU_RESUME;
+}
+
+enum vcpu_next exit_apic_eoi(struct vcpu *v, const struct vt_exit *exit)
+{
+    vlapic_sync(&v->lapic);
+    vlapic_eoi_done(&v->lapic, (uint8_t)exit->qualification);
+    atomic_fetch_or_explicit(&v->requests, VCPU_REQ_EVENT, memory_order_relaxed);
+    return VCPU_RESUME;
+}
+
+enum vcpu_next exit_tpr_below(struct vcpu *v, const struct vt_exit *exit)
+{
+    (void)exit;
+    vlapic_update_ppr(&v->lapic);
+    atomic_fetch_or_explicit(&v->requests, VCPU_REQ_EVENT, memory_order_relaxed);
+    return VCPU_RESUME;
+}

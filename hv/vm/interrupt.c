@@ -1,0 +1,268 @@
+/* Interrupts on their way into a vCPU: routing between the interrupt controllers, injection, timers. */
+#include "arch/x86_64/cpu/insn.h"
+#include "arch/x86_64/isa/cr.h"
+#include "arch/x86_64/isa/exception.h"
+#include "hv/dev/apic_route.h"
+#include "hv/vm/pv.h"
+#include "hv/vm/vm.h"
+
+/* ---- routing ---------------------------------------------------------------------------------------------------- */
+
+static void deliver_to(struct vcpu *v, const struct apic_message *m)
+{
+    switch (m->mode) {
+    case APIC_FIXED:
+    case APIC_LOWEST_PRIORITY:
+        if (vlapic_post(&v->lapic, m->vector, m->trigger))
+            vcpu_kick(v, VCPU_REQ_EVENT);
+        return;
+    case APIC_NMI:
+        vcpu_kick(v, VCPU_REQ_NMI);
+        return;
+    case APIC_INIT:
+        if (m->level) /* the de-assert message of old APICs has no effect: SDM, "Interrupt Command Register (ICR)" */
+            vcpu_kick(v, VCPU_REQ_INIT);
+        return;
+    case APIC_STARTUP:
+        atomic_store(&v->sipi_vector, m->vector);
+        vcpu_kick(v, VCPU_REQ_SIPI);
+        return;
+    default: /* SMI: there is no SMM; ExtINT through an IOAPIC pin: the PIC reaches vCPU 0 by LINT0 */
+        return;
+    }
+}
+
+static void route(struct partition *p, const struct apic_message *m, unsigned sender)
+{
+    struct vlapic *apics[VM_MAX_VCPUS];
+    for (unsigned i = 0; i < p->vcpu_count; i++)
+        apics[i] = &p->vcpus[i]->lapic;
+    uint64_t targets = apic_route(m, apics, p->vcpu_count, sender);
+    for (; targets; targets &= targets - 1)
+        deliver_to(p->vcpus[__builtin_ctzll(targets)], m);
+}
+
+void partition_route(void *part, const struct apic_message *m)
+{
+    route(part, m, APIC_ROUTE_NO_SENDER);
+}
+
+static void send_ipi(void *ctx, const struct apic_message *m)
+{
+    struct vcpu *v = ctx;
+    route(v->part, m, v->index);
+}
+
+static void broadcast_eoi(void *ctx, uint8_t vector)
+{
+    struct vcpu *v = ctx;
+    spin_lock(&v->part->lock);
+    vioapic_eoi(&v->part->ioapic, vector);
+    spin_unlock(&v->part->lock);
+}
+
+static void local_event(void *ctx, enum apic_mode mode)
+{
+    struct vcpu *v = ctx;
+    if (mode == APIC_NMI)
+        vcpu_kick(v, VCPU_REQ_NMI);
+}
+
+const struct vlapic_ops vcpu_lapic_ops = { .send_ipi = send_ipi, .eoi = broadcast_eoi, .local = local_event };
+
+/* A PC's wiring: the sixteen ISA interrupts go to both controllers; the timer, IRQ 0, arrives at the IOAPIC's pin 2. */
+void partition_set_gsi(void *part, unsigned gsi, bool level)
+{
+    struct partition *p = part;
+    if (gsi < VPIC_IRQS)
+        vpic_set_irq(&p->pic, gsi, level);
+    vioapic_set_line(&p->ioapic, gsi == 0 ? 2 : gsi, level);
+}
+
+/* ---- timers ------------------------------------------------------------------------------------------------------ */
+
+static void set_deadline(struct vcpu *v)
+{
+    uint64_t due = VM_TSC_NEVER;
+    uint64_t guest_tsc = vlapic_next_tsc_deadline(&v->lapic);
+    vtime_t ns = vlapic_next_deadline(&v->lapic);
+    if (guest_tsc != VLAPIC_NO_DEADLINE)
+        due = vm_host_tsc(v, guest_tsc);
+    if (ns != VTIME_NEVER)
+        due = MIN(due, vm_vtime_to_tsc(v->part, ns));
+    if (v->index == 0)
+        due = MIN(due, v->part->device_deadline_tsc);
+    v->deadline = due;
+}
+
+void vcpu_apic_timer_changed(struct vcpu *v)
+{
+    set_deadline(v);
+}
+
+void vcpu_apic_changed(struct vcpu *v)
+{
+    vt->apic_mode(v->vt, vlapic_enabled(&v->lapic), vlapic_in_x2apic(&v->lapic));
+    v->apicv = vt->features()->apicv && vlapic_enabled(&v->lapic);
+    set_deadline(v);
+    atomic_fetch_or(&v->requests, VCPU_REQ_EVENT);
+}
+
+void partition_timers_changed(struct partition *p)
+{
+    vtime_t due = bus_next_deadline(&p->bus);
+    if (LIKELY(due == p->device_deadline))
+        return;
+    p->device_deadline = due;
+    p->device_deadline_tsc = vm_vtime_to_tsc(p, due);
+    struct vcpu *boot = p->vcpus[0];
+    if (vcpu_current_here(boot))
+        set_deadline(boot);
+    else
+        vcpu_kick(boot, VCPU_REQ_TIMER);
+}
+
+void vcpu_timers(struct vcpu *v)
+{
+    struct partition *p = v->part;
+    vtime_t now = vm_now(p);
+
+    if (v->apicv)
+        vlapic_sync(&v->lapic);
+    vlapic_expire(&v->lapic, now, vm_guest_tsc(v));
+    if (v->index == 0) {
+        spin_lock(&p->lock);
+        if (bus_next_deadline(&p->bus) <= now)
+            bus_expire(&p->bus, now);
+        p->device_deadline = bus_next_deadline(&p->bus);
+        p->device_deadline_tsc = vm_vtime_to_tsc(p, p->device_deadline);
+        spin_unlock(&p->lock);
+    }
+    set_deadline(v);
+}
+
+/* ---- injection --------------------------------------------------------------------------------------------------- */
+
+static bool pic_waits(const struct vcpu *v)
+{
+    return v->index == 0 && vpic_intr(&v->part->pic) && vlapic_accepts_extint(&v->lapic);
+}
+
+static void inject_interrupt(struct vcpu *v, uint8_t vector)
+{
+    struct vt_event e = { .vector = vector, .type = VT_EVENT_INTERRUPT };
+    vt->inject(v->vt, &e);
+}
+
+static void inject_from_pic(struct vcpu *v)
+{
+    spin_lock(&v->part->lock);
+    bool still = vpic_intr(&v->part->pic);
+    uint8_t vector = still ? vpic_ack(&v->part->pic) : 0;
+    spin_unlock(&v->part->lock);
+    if (still)
+        inject_interrupt(v, vector);
+}
+
+/* With virtual-interrupt delivery the CPU itself takes what the register page holds; it only has to be told. */
+static void update_hardware(struct vcpu *v)
+{
+    uint64_t eoi_exits[4];
+    vlapic_sync(&v->lapic);
+    vlapic_collect(&v->lapic);
+    bool changed = vlapic_eoi_exits(&v->lapic, eoi_exits);
+    uint16_t status = vlapic_interrupt_status(&v->lapic);
+    vt->apic_update(v->vt, (uint8_t)status, (uint8_t)(status >> 8), changed ? eoi_exits : NULL);
+}
+
+/* Returns whether an interrupt still waits for a window. */
+static bool deliver_interrupts(struct vcpu *v)
+{
+    if (UNLIKELY(pic_waits(v))) {
+        if (!vt->can_take_interrupt(v->vt))
+            return true;
+        inject_from_pic(v);
+        return !v->apicv && vlapic_pending(&v->lapic);
+    }
+    if (v->apicv)
+        return false;
+    unsigned vector = vlapic_pending(&v->lapic);
+    if (!vector)
+        return false;
+    if (!vt->can_take_interrupt(v->vt))
+        return true;
+    vlapic_ack(&v->lapic, (uint8_t)vector);
+    inject_interrupt(v, (uint8_t)vector);
+    if (vlapic_pending(&v->lapic))
+        return true;
+    pv_eoi_offer(v);
+    return false;
+}
+
+void vcpu_deliver(struct vcpu *v)
+{
+    bool nmi_waits = false;
+    if (v->apicv)
+        update_hardware(v);
+    else {
+        pv_eoi_settle(v);
+        vlapic_collect(&v->lapic);
+    }
+    if (UNLIKELY(v->nmi_pending)) {
+        nmi_waits = !vt->can_take_nmi(v->vt);
+        if (!nmi_waits) {
+            struct vt_event e = { .vector = EXC_NMI, .type = VT_EVENT_NMI };
+            v->nmi_pending = false;
+            vt->inject(v->vt, &e);
+        }
+    }
+    bool interrupt_waits = deliver_interrupts(v);
+    vt->request_window(v->vt, interrupt_waits, nmi_waits);
+    if (!v->apicv)
+        vt->tpr_threshold(v->vt, (uint8_t)vlapic_tpr_threshold(&v->lapic));
+}
+
+bool vcpu_has_event(struct vcpu *v)
+{
+    if (v->nmi_pending)
+        return true;
+    if (!(vt->get(v->vt, VT_RFLAGS) & RFLAGS_IF))
+        return false;
+    if (v->apicv)
+        vlapic_sync(&v->lapic);
+    vlapic_collect(&v->lapic);
+    return pic_waits(v) || vlapic_pending(&v->lapic);
+}
+
+/* ---- exceptions -------------------------------------------------------------------------------------------------- */
+
+static bool contributory(unsigned vector)
+{
+    return vector < 32 && (EXC_CONTRIBUTORY >> vector & 1);
+}
+
+/* SDM vol 3, "Interrupt 8-Double Fault Exception (#DF)", table of conditions. */
+static bool makes_double_fault(unsigned first, unsigned second)
+{
+    return (contributory(first) && contributory(second)) ||
+           (first == EXC_PF && (contributory(second) || second == EXC_PF));
+}
+
+void vcpu_exception(struct vcpu *v, uint8_t vector, bool has_error, uint32_t error)
+{
+    struct vt_event e = { .vector = vector, .type = VT_EVENT_EXCEPTION, .has_error_code = has_error, .error_code = error };
+    struct vt_event first;
+
+    if (UNLIKELY(vt->pending_event(v->vt, &first))) {
+        if (first.type == VT_EVENT_INTERRUPT) {
+            vlapic_accept(&v->lapic, first.vector, false); /* its delivery will be tried anew */
+            atomic_fetch_or(&v->requests, VCPU_REQ_EVENT);
+        } else if (first.type == VT_EVENT_EXCEPTION && first.vector == EXC_DF) {
+            partition_fail(v, "triple fault: %s while delivering #DF", vector == EXC_PF ? "#PF" : "an exception");
+            return;
+        } else if (first.type == VT_EVENT_EXCEPTION && makes_double_fault(first.vector, vector)) {
+            e = (struct vt_event){ .vector = EXC_DF, .type = VT_EVENT_EXCEPTION, .has_error_code = true };
+        }
+    }
+    vt->inject(v->vt, &e);
+}

@@ -1,0 +1,228 @@
+/* Partitions and vCPUs: the structs that everything which knows guests shares.
+ *
+ * A vCPU's `vt` and `lapic` are touched only by the pCPU that has it loaded. Others talk to it through vlapic_post() and
+ * vcpu_kick(). A partition's bus and devices are guarded by partition.lock. Order of locks: partition.lock,
+ * then a run queue's (hv/vm/dispatch.c), then the log's, then the console's; none is held while a guest runs. */
+#ifndef HV_VM_VM_H
+#define HV_VM_VM_H
+
+#include <stdatomic.h>
+#include "arch/x86_64/emul/insn.h"
+#include "arch/x86_64/mmu/pt.h"
+#include "arch/x86_64/vt/vt.h"
+#include "hv/dev/bus.h"
+#include "hv/dev/vdebug.h"
+#include "hv/dev/vdma.h"
+#include "hv/dev/vioapic.h"
+#include "hv/dev/vkbc.h"
+#include "hv/dev/vlapic.h"
+#include "hv/dev/vpci.h"
+#include "hv/dev/vpic.h"
+#include "hv/dev/vpit.h"
+#include "hv/dev/vpm.h"
+#include "hv/dev/vrtc.h"
+#include "hv/dev/vuart.h"
+#include "hv/dev/vvga.h"
+#include "hv/lib/spinlock.h"
+#include "hv/mem/gmem.h"
+#include "hv/part/layout.h"
+#include "hv/part/partition_config.h"
+#include "hv/sched/policy.h"
+#include "hv/vm/cpuid.h"
+
+#define VM_MAX_PARTITIONS 16
+#define VM_MAX_VCPUS      16
+#define VM_TSC_NEVER      UINT64_MAX
+
+struct partition;
+struct part_files; /* hv/part/partition.h */
+
+/* What a vCPU is asked by others; bits of vcpu.requests. Partner of each: vcpu_take_requests(). */
+enum vcpu_request {
+    VCPU_REQ_EVENT = 1u << 0, /* an interrupt or NMI may be deliverable: look again */
+    VCPU_REQ_STATE = 1u << 1, /* the partition's state changed */
+    VCPU_REQ_INIT  = 1u << 2,
+    VCPU_REQ_SIPI  = 1u << 3,
+    VCPU_REQ_NMI   = 1u << 4,
+    VCPU_REQ_FLUSH = 1u << 5, /* nested tables became stricter */
+    VCPU_REQ_TIMER = 1u << 6, /* a device's deadline moved nearer */
+    VCPU_REQ_CLOCK = 1u << 7, /* the paravirtual clock's page is out of date */
+};
+
+enum vcpu_state {
+    VCPU_RUNNABLE,
+    VCPU_HALTED,
+    VCPU_WAIT_SIPI, /* after INIT, or not yet started */
+};
+
+struct exit_counter {
+    uint64_t count;
+    uint64_t ticks; /* host TSC ticks in the hypervisor */
+};
+
+/* The last instruction decoded for a memory-mapped access: polling loops execute the same bytes again and again. */
+struct insn_cache {
+    uint64_t bytes[2]; /* 15 bytes and a zero */
+    struct insn insn;
+    uint8_t valid;
+};
+
+/* MSRs that are plain memory to the guest. */
+struct vcpu_msrs {
+    uint64_t misc_enable, mtrr_def_type, mtrr_fixed[11], mtrr_var[16], mcg_status, feature_control;
+};
+
+/* What `info` shows of a vCPU, kept when it leaves its pCPU: its hardware state is then out of others' reach. */
+struct vcpu_snapshot {
+    uint64_t rip, rsp, rflags, cr0, cr3, cr4, efer, cs;
+};
+
+struct vcpu {
+    struct vt_vcpu *vt;
+    struct partition *part;
+    unsigned index;               /* = APIC ID */
+    bool nmi_pending;
+    bool apicv;                   /* the hardware delivers what the register page holds */
+    _Atomic uint32_t requests;
+    _Atomic uint32_t state;       /* enum vcpu_state; written by the pCPU that has it */
+    bool parked;                  /* its partition does not run, and it has noticed; [run queue's lock] */
+    _Atomic uint32_t sipi_vector;
+
+    struct vlapic lapic;          /* others may only vlapic_post() */
+    hpa_t apic_page;
+    uint64_t tsc_adjust;          /* the guest's own changes of its TSC */
+    uint64_t deadline;            /* host TSC at which a timer of this vCPU is due, or VM_TSC_NEVER */
+    uint64_t slice_end;           /* host TSC: its turn ends; [pCPU] */
+
+    struct sched_entity sched;
+    struct vcpu *timer_next, *timer_prev; /* list of halted vCPUs with a deadline; [run queue's lock] */
+    bool timer_queued;
+
+    uint64_t pvclock_gpa, steal_gpa, pv_eoi_gpa; /* as written to the MSRs, bit 0 is "enabled" */
+    uint32_t pvclock_version;
+    bool pv_eoi_set;
+
+    struct insn_cache insn_cache;
+    struct cpuid_table cpuid;
+    struct vcpu_msrs msr;
+    struct exit_counter exits[VT_EXIT_KINDS];
+    unsigned last_kind;
+    uint64_t last_exit_tsc;
+    struct vt_exit exit;          /* the exit being handled, and the last one */
+    struct vcpu_snapshot snapshot;
+};
+
+enum partition_state { PART_STOPPED, PART_RUNNING, PART_PAUSED, PART_ENDED };
+
+struct partition {
+    char name[32];
+    unsigned index;
+    _Atomic uint32_t state;       /* enum partition_state */
+    _Atomic uint32_t wish;        /* enum partition_wish: what to do once no vCPU runs */
+    _Atomic uint32_t active;      /* vCPUs not parked; the last one to park wakes the housekeeper */
+    char reason[96];              /* why it ended, for `list` */
+    uint32_t exit_status;         /* what it wrote to debug-exit */
+    bool has_status;
+    const struct partition_config *config;
+
+    struct layout layout;
+    struct gmem mem;
+    struct pt nested;
+    struct pt_mem nested_mem;
+    hpa_t apic_access;
+    unsigned vcpu_count;
+    struct vcpu *vcpus[VM_MAX_VCPUS];
+
+    _Atomic uint64_t tsc_offset;  /* guest TSC = host TSC + this (+ the vCPU's own adjustment) */
+    uint64_t paused_at;           /* host TSC */
+    const struct part_files *files;
+    int64_t epoch;                /* seconds since 1970 at virtual time 0 */
+
+    spinlock_t lock;              /* guards all below */
+    struct bus bus;
+    struct vpic pic;
+    struct vioapic ioapic;
+    struct vpit pit;
+    struct vrtc rtc;
+    struct vuart uart;
+    struct vkbc kbc;
+    struct vpci pci;
+    struct vpm pm;
+    struct vvga vga;
+    struct vdma dma;
+    struct vdebug_exit debug_exit;
+    struct vdebug_console debug_console;
+    uint32_t gsi_levels;          /* lines now high */
+    vtime_t device_deadline;      /* what vCPU 0 was last told */
+    uint64_t device_deadline_tsc; /* the same in host TSC */
+    uint32_t complaints;          /* bits of enum partition_complaint already logged */
+    uint64_t logged_ports[16];    /* unclaimed ports and unknown MSRs are logged once each, the first few */
+    unsigned logged_port_count, logged_msr_count;
+    uint32_t logged_msrs[32];
+};
+
+enum partition_wish { WISH_NONE, WISH_RESTART, WISH_STOP, WISH_RESUME };
+
+/* What an exit handler tells the run loop. */
+enum vcpu_next {
+    VCPU_RESUME,  /* enter again */
+    VCPU_YIELD,   /* its turn ends, it stays runnable */
+    VCPU_BLOCK,   /* it halted, waits for SIPI, or is parked: see state */
+};
+
+extern const struct vt_ops *vt;      /* the backend in use; set once by main.c */
+extern struct partition *partitions[VM_MAX_PARTITIONS];
+extern unsigned partition_count;
+
+/* ---- time ---- */
+uint64_t vm_guest_tsc(const struct vcpu *v);                    /* now */
+uint64_t vm_host_tsc(const struct vcpu *v, uint64_t guest_tsc); /* when the guest's TSC will read this */
+vtime_t vm_now(const struct partition *p);
+uint64_t vm_vtime_to_tsc(const struct partition *p, vtime_t t); /* host TSC; VTIME_NEVER gives VM_TSC_NEVER */
+
+/* ---- vcpu.c: life of a vCPU ---- */
+bool vcpu_create(struct partition *p, unsigned index) MUST_CHECK;
+void vcpu_destroy(struct vcpu *v);
+void vcpu_reset(struct vcpu *v);          /* power-on state; loaded nowhere or here */
+void vcpu_init_signal(struct vcpu *v);    /* INIT: as reset, but FPU and some MSRs stay */
+void vcpu_start_at(struct vcpu *v, uint8_t sipi_vector);
+
+/* ---- run.c ---- */
+enum vcpu_next vcpu_run(struct vcpu *v, uint64_t until);
+
+void vcpu_take_snapshot(struct vcpu *v);  /* before it is unloaded */
+
+/* ---- interrupt.c ---- */
+void vcpu_deliver(struct vcpu *v);                             /* what is pending into the next entry */
+bool vcpu_has_event(struct vcpu *v);                           /* would HLT end now? */
+void vcpu_timers(struct vcpu *v);                              /* do what is due, set v->deadline anew */
+void vcpu_apic_changed(struct vcpu *v);                        /* IA32_APIC_BASE was written, or reset */
+void vcpu_apic_timer_changed(struct vcpu *v);
+void vcpu_exception(struct vcpu *v, uint8_t vector, bool has_error, uint32_t error);
+static inline void vcpu_gp(struct vcpu *v) { vcpu_exception(v, 13, true, 0); }
+static inline void vcpu_ud(struct vcpu *v) { vcpu_exception(v, 6, false, 0); }
+void partition_set_gsi(void *part, unsigned gsi, bool level);  /* an irq_line's set; partition.lock held */
+extern const struct vlapic_ops vcpu_lapic_ops;
+void partition_route(void *part, const struct apic_message *message); /* from an IOAPIC pin */
+void partition_timers_changed(struct partition *p);            /* after an access to a device; lock held */
+
+/* ---- dispatch.c: which vCPU a pCPU runs ---- */
+void vcpu_kick(struct vcpu *v, uint32_t requests);
+bool vcpu_current_here(const struct vcpu *v);
+
+/* ---- platform.c: the PC around the vCPUs ---- */
+void platform_init(struct partition *p);
+void platform_reset(struct partition *p);
+
+/* ---- end.c: how partitions end ---- */
+void partition_fail(struct vcpu *v, const char *format, ...) PRINTF(2, 3); /* says who, why, and stops it */
+void partition_end(struct partition *p, enum partition_wish wish, const char *reason);
+void partition_end_with_status(struct partition *p, uint32_t status); /* debug-exit */
+
+/* ---- access.c: the guest's memory as its CPU sees it ---- */
+struct guest_paging;
+void vcpu_paging(struct vcpu *v, struct guest_paging *out);
+unsigned vcpu_cpl(struct vcpu *v);
+enum insn_mode vcpu_insn_mode(struct vcpu *v);
+
+#endif
