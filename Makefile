@@ -1,5 +1,8 @@
 # Trapeze: the only entry.  make run | test | check | image | bench | size | clean
 MAKEFLAGS += --no-builtin-rules
+ifeq ($(findstring -j,$(MAKEFLAGS))$(findstring jobserver,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
 SHELL := /bin/bash
 B := build
 
@@ -155,7 +158,7 @@ check: setup
 	@+$(MAKE) --no-print-directory all checked layers unit
 
 # ---- images, emulators, tests ---------------------------------------------------------------------------------------
-CONFIG ?= $(firstword $(wildcard trapeze.cfg) tests/emu/minimal.cfg)
+CONFIG ?= $(if $(wildcard guests/rules.mk),configs/default.cfg,tests/emu/minimal.cfg)
 IMAGE ?= $(B)/trapeze.img
 EMU ?= auto
 SETUP ?= yes
@@ -171,14 +174,15 @@ $(B)/guests/vmlinuz $(B)/guests/memtest86+x64.bin &:
 $(B)/guests/initrd.gz: scripts/make-initrd
 	$(Q)scripts/make-initrd $@
 
-# For the default configuration its guests are made, too.
+# A configuration that names files of build/guests has them made, too.
 image: setup
-	@+$(MAKE) --no-print-directory all $(if $(filter trapeze.cfg,$(CONFIG)),guests)
+	@+$(MAKE) --no-print-directory all $(if $(shell grep -s build/guests '$(CONFIG)'),guests)
 	scripts/mkimage $(CONFIG) $(IMAGE)
 
+# On a terminal: interactive. Without one: the demo to its end (tests/emu/demo.expect).
 run: image
 	@if [ -t 0 ] && [ -t 1 ]; then scripts/emu --emu $(EMU) --image $(IMAGE) $(RUN_OPTIONS); \
-	$(Q)else scripts/demo $(IMAGE) $(EMU) $(RUN_OPTIONS); fi
+	else scripts/demo $(IMAGE) $(EMU) $(RUN_OPTIONS); fi
 
 test: setup
 	@+$(MAKE) --no-print-directory all guests
