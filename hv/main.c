@@ -210,6 +210,21 @@ static hpa_t backend_image_hpa(const void *global)
     return host_image_hpa(&machine.image, global);
 }
 
+/* "without=apicv,vpid" on the hypervisor's command line. */
+static bool asked_to_do_without(const char *feature)
+{
+    size_t len = strlen(feature);
+    const char *list = str_find(root.info->cmdline, "without=");
+    for (const char *at = list ? list + 7 : NULL; at && (*at == '=' || *at == ','); ) {
+        const char *word = ++at;
+        while (*at && *at != ',' && *at != ' ')
+            at++;
+        if ((size_t)(at - word) == len && !strncmp(word, feature, len))
+            return true;
+    }
+    return false;
+}
+
 static void enable_virtualization(void)
 {
     unsigned cpu = pcpu_this()->index;
@@ -227,7 +242,7 @@ static void ap_main(struct pcpu *p)
 
 static void on_own_stack(void *arg)
 {
-    static const struct vt_env env = { backend_page, backend_page_free, backend_image_hpa };
+    static const struct vt_env env = { backend_page, backend_page_free, backend_image_hpa, asked_to_do_without };
     (void)arg;
     start_screen();
     guest_state_init();

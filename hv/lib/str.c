@@ -56,3 +56,12 @@ char *strchr(const char *s, int c)
             return NULL;
     }
 }
+
+const char *str_find(const char *s, const char *word)
+{
+    size_t len = strlen(word);
+    for (; *s; s++)
+        if (!strncmp(s, word, len))
+            return s;
+    return NULL;
+}

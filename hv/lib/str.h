@@ -14,6 +14,9 @@ int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
 
+/* The first place of `word` in `s`, or NULL. */
+const char *str_find(const char *s, const char *word);
+
 /* Copy `src` into `dst` of `size` bytes, always terminated; returns false if it was cut. */
 static inline bool str_copy(char *dst, size_t size, const char *src)
 {

@@ -288,9 +288,12 @@ void dispatch_loop(void)
         atomic_store_explicit(&d->yield, false, memory_order_relaxed);
         wake_due(d, tsc, ns);
         struct sched_decision next = sched_pick(&d->rq, ns);
+        struct vcpu *waiting = d->rq.ready ? vcpu_of(d->rq.ready) : NULL;
         if (next.entity)
             next.entity->pinned = true;
         spin_unlock(&d->lock);
+        if (waiting)
+            invite_thief(waiting, me);
         if (next.entity)
             run_turn(d, vcpu_of(next.entity), next.until);
         else if (!steal(d, me))

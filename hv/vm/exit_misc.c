@@ -26,8 +26,9 @@ enum vcpu_next exit_cpuid(struct vcpu *v, const struct vt_exit *exit)
 
 enum vcpu_next exit_interrupt(struct vcpu *v, const struct vt_exit *exit)
 {
-    (void)v;
     irq_dispatch(exit->interrupt.vector);
+    if (UNLIKELY(!v->exits_at_deadline))
+        return exit_timer(v, exit); /* it may have been the APIC timer */
     return dispatch_should_yield() ? VCPU_YIELD : VCPU_RESUME;
 }
 

@@ -206,6 +206,7 @@ void vcpu_deliver(struct vcpu *v)
         update_hardware(v);
     else {
         pv_eoi_settle(v);
+        vlapic_update_ppr(&v->lapic); /* the guest may have changed its TPR by a shadowed MOV CR8 */
         vlapic_collect(&v->lapic);
     }
     if (UNLIKELY(v->nmi_pending)) {
@@ -228,8 +229,12 @@ bool vcpu_has_event(struct vcpu *v)
         return true;
     if (!(vt->get(v->vt, VT_RFLAGS) & RFLAGS_IF))
         return false;
-    if (v->apicv)
+    if (v->apicv) {
         vlapic_sync(&v->lapic);
+    } else {
+        pv_eoi_settle(v);
+        vlapic_update_ppr(&v->lapic);
+    }
     vlapic_collect(&v->lapic);
     return pic_waits(v) || vlapic_pending(&v->lapic);
 }

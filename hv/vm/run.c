@@ -1,5 +1,6 @@
 /* The vCPU's run loop: enter, count, handle, until its turn is over or it has nothing to do. */
 #include "arch/x86_64/cpu/insn.h"
+#include "arch/x86_64/cpu/lapic.h"
 #include "hv/vm/exits.h"
 #include "hv/vm/pv.h"
 #include "hv/vm/vm.h"
@@ -58,7 +59,10 @@ enum vcpu_next vcpu_run(struct vcpu *v, uint64_t until)
             if (next != VCPU_RESUME)
                 break;
         }
-        vt->run(v->vt, MIN(v->slice_end, v->deadline), exit);
+        uint64_t deadline = MIN(v->slice_end, v->deadline);
+        if (UNLIKELY(!v->exits_at_deadline))
+            lapic_timer_arm(deadline);
+        vt->run(v->vt, deadline, exit);
         charge(v, v->vt->entry_tsc);
         v->last_exit_tsc = v->vt->exit_tsc;
         v->last_kind = exit->kind;

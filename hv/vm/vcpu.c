@@ -87,6 +87,7 @@ bool vcpu_create(struct partition *p, unsigned index)
     v->part = p;
     v->index = index;
     v->deadline = VM_TSC_NEVER;
+    v->exits_at_deadline = vt->features()->preemption_timer;
     v->parked = true;
     if (page_alloc(p->mem.pages, 0, PAGE_OWNER_CPU, &v->apic_page) != PAGE_OK) {
         v->apic_page.raw = 0;

@@ -82,6 +82,7 @@ struct vcpu {
     struct partition *part;
     unsigned index;               /* = APIC ID */
     bool nmi_pending;
+    bool exits_at_deadline;       /* the backend ends run() in time by itself; else the pCPU's APIC timer interrupts it */
     bool apicv;                   /* the hardware delivers what the register page holds */
     _Atomic uint32_t requests;
     _Atomic uint32_t state;       /* enum vcpu_state; written by the pCPU that has it */

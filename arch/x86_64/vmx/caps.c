@@ -36,18 +36,18 @@ static const uint32_t required[WORDS] = {
 static const struct {
     enum word word;
     uint32_t bit;
-    const char *name, *fallback;
+    const char *key, *name, *fallback; /* key: as in "without=" on the hypervisor's command line */
 } optional[] = {
-    { PIN, PIN_PREEMPTION_TIMER, "preemption timer", "turns end by the local APIC timer's interrupt" },
-    { PRIMARY, PROC_USE_TPR_SHADOW, "TPR shadow", "MOV CR8 exits" },
-    { SECONDARY, PROC2_ENABLE_VPID, "VPID", "every entry and exit flushes the TLB" },
-    { SECONDARY, PROC2_VIRTUALIZE_APIC_ACCESSES, "APIC-access page", "xAPIC accesses are decoded" },
-    { SECONDARY, PROC2_APIC_REGISTER_VIRTUALIZATION, "APIC-register virtualization", "APIC reads exit" },
-    { SECONDARY, PROC2_VIRTUAL_INTERRUPT_DELIVERY, "virtual-interrupt delivery", "EOI and self-IPI exit" },
-    { SECONDARY, PROC2_VIRTUALIZE_X2APIC_MODE, "x2APIC virtualization", "x2APIC MSRs exit" },
-    { SECONDARY, PROC2_ENABLE_RDTSCP, "RDTSCP and RDPID", "hidden from guests" },
-    { SECONDARY, PROC2_ENABLE_INVPCID, "INVPCID", "hidden from guests" },
-    { SECONDARY, PROC2_WBINVD_EXITING, "WBINVD exiting", "a guest's WBINVD flushes the caches of all" },
+    { PIN, PIN_PREEMPTION_TIMER, "preemption-timer", "preemption timer", "turns end by the local APIC timer's interrupt" },
+    { PRIMARY, PROC_USE_TPR_SHADOW, "tpr-shadow", "TPR shadow", "MOV CR8 exits" },
+    { SECONDARY, PROC2_ENABLE_VPID, "vpid", "VPID", "every entry and exit flushes the TLB" },
+    { SECONDARY, PROC2_VIRTUALIZE_APIC_ACCESSES, "apicv", "APIC-access page", "xAPIC accesses are decoded" },
+    { SECONDARY, PROC2_APIC_REGISTER_VIRTUALIZATION, "apicv", "APIC-register virtualization", "APIC reads exit" },
+    { SECONDARY, PROC2_VIRTUAL_INTERRUPT_DELIVERY, "apicv", "virtual-interrupt delivery", "EOI and self-IPI exit" },
+    { SECONDARY, PROC2_VIRTUALIZE_X2APIC_MODE, "apicv", "x2APIC virtualization", "x2APIC MSRs exit" },
+    { SECONDARY, PROC2_ENABLE_RDTSCP, "rdtscp", "RDTSCP and RDPID", "hidden from guests" },
+    { SECONDARY, PROC2_ENABLE_INVPCID, "invpcid", "INVPCID", "hidden from guests" },
+    { SECONDARY, PROC2_WBINVD_EXITING, "wbinvd", "WBINVD exiting", "a guest's WBINVD flushes the caches of all" },
 };
 
 static uint32_t allowed(enum word w, uint32_t want, uint32_t *must)
@@ -68,9 +68,10 @@ static bool collect_word(enum word w, uint32_t *out)
     for (size_t i = 0; i < ARRAY_SIZE(optional); i++) {
         if (optional[i].word != w)
             continue;
-        uint32_t bit = allowed(w, optional[i].bit, &must);
+        bool unwanted = vmx_env.without(optional[i].key);
+        uint32_t bit = unwanted ? 0 : allowed(w, optional[i].bit, &must);
         if (!bit)
-            log_line("vmx: no %s: %s", optional[i].name, optional[i].fallback);
+            log_line("vmx: no %s%s: %s", optional[i].name, unwanted ? " (as asked for)" : "", optional[i].fallback);
         got |= bit;
     }
     *out = got | must;

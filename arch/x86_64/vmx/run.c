@@ -23,7 +23,8 @@ void vmx_run(struct vt_vcpu *vt, uint64_t deadline, struct vt_exit *exit)
     struct vmx_vcpu *v = vmx_of(vt);
 
     vt->entry_tsc = rdtsc();
-    arm_timer(vt->entry_tsc, deadline);
+    if (LIKELY(vmx_caps.features.preemption_timer))
+        arm_timer(vt->entry_tsc, deadline);
     uint64_t failed = vmx_enter(v, v->launched);
     vt->exit_tsc = rdtsc();
     if (UNLIKELY(failed)) {

@@ -122,6 +122,7 @@ struct vt_env {
     hpa_t (*page_alloc)(unsigned order); /* zeroed; raw 0: none left */
     void (*page_free)(hpa_t page, unsigned order);
     hpa_t (*image_hpa)(const void *global); /* physical address of a global */
+    bool (*without)(const char *feature);   /* the user asks to do without it, so that its fallback can be tried */
 };
 
 struct pt_format;
