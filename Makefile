@@ -21,7 +21,7 @@ all: $(B)/trapeze.elf $(B)/BOOTX64.EFI
 CC := gcc
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla -Wpointer-arith -Wconversion -Werror
 HV_CFLAGS := -std=gnu11 -O2 -g -ffile-prefix-map=$(CURDIR)=. -ffreestanding -nostdinc -isystem $(shell $(CC) -print-file-name=include) -I. -I$(B)/gen \
-  -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-pic -fno-stack-protector -fno-omit-frame-pointer \
+  -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-pic -fno-stack-protector -fno-omit-frame-pointer -momit-leaf-frame-pointer \
   -fno-asynchronous-unwind-tables -fno-strict-aliasing -fcf-protection=none -ffunction-sections -fdata-sections $(WARN)
 ifneq ($(findstring clang,$(CC)),clang) # else memcpy would be compiled to a call of memcpy
 HV_CFLAGS += -fno-tree-loop-distribute-patterns
@@ -39,6 +39,11 @@ HV_ASM := $(sort $(shell find $(HV_DIRS) -name '*.asm'))
 HV_O := $(HV_C:%.c=$(B)/hv/%.o) $(HV_ASM:%.asm=$(B)/hv/%.asm.o)
 GEN := $(patsubst %.c,$(B)/gen/%.inc,$(OFFSETS_C))
 
+# On the path of every exit: no frame pointers, so a backtrace leaves their functions out.
+HOT_C := $(addprefix arch/x86_64/vmx/,run.c exit.c field.c inject.c apicv.c) hv/dev/bus.c \
+  $(addprefix hv/vm/,time.c interrupt.c emulate.c access.c exit_misc.c exit_io.c exit_msr.c exit_cr.c exit_mmio.c pv.c)
+HOT_CFLAGS := -fomit-frame-pointer $(if $(findstring clang,$(CC)),,-mpreferred-stack-boundary=3)
+$(HOT_C:%.c=$(B)/hv/%.o): HV_CFLAGS += $(HOT_CFLAGS)
 $(B)/hv/%.o: %.c
 	@mkdir -p $(@D)
 	@$(call say,CC,$<)

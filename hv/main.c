@@ -31,6 +31,7 @@ static struct {
     struct terminals terminals;
     struct con con;
     struct shell shell;
+    struct shell_ops ops;
     struct config config;
     unsigned cpus;
     uint64_t measured;
@@ -58,13 +59,24 @@ static void guest_output(unsigned partition, enum vm_stream stream, uint8_t byte
     con_guest_write(&root.con, partition, stream == VM_OUTPUT_SERIAL ? CON_SERIAL : CON_DEBUG, (const char *)&byte, 1);
 }
 
+static void end_machine(void *ctx, enum shell_machine what)
+{
+    (void)ctx;
+    con_flush(&root.con);
+    if (what == SHELL_POWEROFF)
+        power_off();
+    power_reset();
+}
+
 static void start_console(void)
 {
     const struct con_hooks hooks = {
         .to_guest = guest_input, .to_monitor = shell_input, .redraw_monitor = shell_redraw, .ctx = &root.shell,
     };
     con_init(&root.con, &hooks);
-    shell_init(&root.shell, &root.con, &monitor_ops);
+    root.ops = monitor_ops;
+    root.ops.machine = end_machine;
+    shell_init(&root.shell, &root.con, &root.ops);
     vm_set_output(guest_output);
     terminals_init(&root.terminals, &root.con, &port_io_machine);
 }
@@ -95,12 +107,6 @@ static bool any_partition_lives(void)
     return false;
 }
 
-static void flush_console(void)
-{
-    while (con_poll(&root.con, tsc_to_ns(rdtsc())) != CON_NEVER)
-        ;
-}
-
 static uint64_t keep_house(void)
 {
     uint64_t now = tsc_to_ns(rdtsc());
@@ -113,8 +119,7 @@ static uint64_t keep_house(void)
     uint64_t next = con_poll(&root.con, now);
     if (root.config.when_all_stopped == CONFIG_POWEROFF && !any_partition_lives()) {
         log_line("all partitions have stopped: powering off (when-all-stopped = poweroff)");
-        flush_console();
-        power_off();
+        end_machine(NULL, SHELL_POWEROFF);
     }
     return ns_to_tsc(MIN(MAX(next, now + POLL_NS / 10), now + POLL_NS));
 }
@@ -229,8 +234,8 @@ static void enable_virtualization(void)
 {
     unsigned cpu = pcpu_this()->index;
     guest_state_cpu_enable();
-    if (vt->cpu_enable(cpu) != VT_OK)
-        panic("CPU %u cannot enter %s operation (the reason is above)", cpu, vt->name);
+    if (vt.cpu_enable(cpu) != VT_OK)
+        panic("CPU %u cannot enter %s operation (the reason is above)", cpu, vt.name);
 }
 
 static void ap_main(struct pcpu *p)
@@ -246,8 +251,8 @@ static void on_own_stack(void *arg)
     (void)arg;
     start_screen();
     guest_state_init();
-    vt = &vmx_ops;
-    if (vt->init(&env) != VT_OK)
+    vt = vmx_ops;
+    if (vt.init(&env) != VT_OK)
         panic("this CPU cannot run guests (the reason is above)");
     enable_virtualization();
     dispatch_init(keep_house);

@@ -1,7 +1,6 @@
 #include "hv/monitor.h"
 #include "arch/x86_64/cpu/pcpu.h"
 #include "arch/x86_64/isa/cr.h"
-#include "drivers/power.h"
 #include "hv/lib/fmt.h"
 #include "hv/lib/log.h"
 #include "hv/lib/str.h"
@@ -22,7 +21,7 @@ static uint64_t total_exits(const struct partition *p)
     uint64_t sum = 0;
     for (unsigned i = 0; i < p->vcpu_count; i++)
         for (unsigned k = 0; k < VT_EXIT_KINDS; k++)
-            sum += p->vcpus[i]->exits[k].count;
+            sum += p->vcpus[i]->exit_count[k];
     return sum;
 }
 
@@ -140,7 +139,7 @@ static void info(void *ctx, size_t index, const struct shell_printer *out)
     const struct partition *p = partitions[index];
     char state[128];
     partition_state_text(p, state, sizeof state);
-    say(out, "%s: %s; %s", p->name, state, vt->name);
+    say(out, "%s: %s; %s", p->name, state, vt.name);
     for (unsigned i = 0; i < p->vcpu_count; i++)
         show_vcpu(p->vcpus[i], out);
     show_memory(p, out);
@@ -170,8 +169,8 @@ static size_t exits(void *ctx, size_t index, struct shell_exit *out, size_t max)
     for (unsigned k = 0; k < VT_EXIT_KINDS && n < max; k++) {
         struct shell_exit row = { .kind = vt_exit_name(k) };
         for (unsigned i = 0; i < p->vcpu_count; i++) {
-            row.count += p->vcpus[i]->exits[k].count;
-            row.ticks += p->vcpus[i]->exits[k].ticks;
+            row.count += p->vcpus[i]->exit_count[k];
+            row.ticks += p->vcpus[i]->exit_ticks[k];
         }
         if (row.count)
             out[n++] = row;
@@ -201,14 +200,7 @@ static size_t list_cpus(void *ctx, struct shell_cpu *out, size_t max)
     return n;
 }
 
-static void machine_end(void *ctx, enum shell_machine what)
-{
-    (void)ctx;
-    if (what == SHELL_POWEROFF)
-        power_off();
-    power_reset();
-}
-
+/* .machine is the composition root's. */
 const struct shell_ops monitor_ops = {
     .version = TRAPEZE_VERSION,
     .partitions = list_partitions,
@@ -218,5 +210,4 @@ const struct shell_ops monitor_ops = {
     .exits = exits,
     .cpus = list_cpus,
     .log_tail = log_tail,
-    .machine = machine_end,
 };

@@ -76,10 +76,10 @@ enum {
 
 static void set_segment(struct vcpu *v, unsigned seg, uint16_t selector, uint64_t base, uint32_t limit, uint32_t access)
 {
-    vt->set(v->vt, VT_SELECTOR + seg, selector);
-    vt->set(v->vt, VT_BASE + seg, base);
-    vt->set(v->vt, VT_LIMIT + seg, limit);
-    vt->set(v->vt, VT_ACCESS + seg, access);
+    vt.set(v->vt, VT_SELECTOR + seg, selector);
+    vt.set(v->vt, VT_BASE + seg, base);
+    vt.set(v->vt, VT_LIMIT + seg, limit);
+    vt.set(v->vt, VT_ACCESS + seg, access);
 }
 
 static void set_segments(struct vcpu *v, const struct load_cpu *c)
@@ -92,9 +92,9 @@ static void set_segments(struct vcpu *v, const struct load_cpu *c)
         if (seg != VT_CS)
             set_segment(v, seg, c->data, real ? (uint64_t)c->data << 4 : 0, limit, real ? REAL_DATA : FLAT_DATA);
     set_segment(v, VT_TR, 0, 0, 0xffff, BUSY_TSS);
-    vt->set(v->vt, VT_GDTR_BASE, c->gdt_base);
-    vt->set(v->vt, VT_GDTR_LIMIT, real ? 0xffff : c->gdt_limit);
-    vt->set(v->vt, VT_IDTR_LIMIT, real ? 0x3ff : 0);
+    vt.set(v->vt, VT_GDTR_BASE, c->gdt_base);
+    vt.set(v->vt, VT_GDTR_LIMIT, real ? 0xffff : c->gdt_limit);
+    vt.set(v->vt, VT_IDTR_LIMIT, real ? 0x3ff : 0);
 }
 
 static void set_registers(struct vcpu *v, const struct load_cpu *c)
@@ -107,21 +107,21 @@ static void set_registers(struct vcpu *v, const struct load_cpu *c)
     g[VT_RSI] = c->rsi;
     g[VT_RDI] = c->rdi;
     g[VT_RBP] = c->rbp;
-    vt->set(v->vt, VT_RSP_, c->rsp);
-    vt->set(v->vt, VT_RIP, c->rip);
+    vt.set(v->vt, VT_RSP_, c->rsp);
+    vt.set(v->vt, VT_RIP, c->rip);
     set_segments(v, c);
     switch (c->mode) {
     case LOAD_MODE_REAL16:
-        vt->set(v->vt, VT_CR0, CR0_ET);
+        vt.set(v->vt, VT_CR0, CR0_ET);
         break;
     case LOAD_MODE_PROTECTED32:
-        vt->set(v->vt, VT_CR0, CR0_PE | CR0_ET);
+        vt.set(v->vt, VT_CR0, CR0_PE | CR0_ET);
         break;
     case LOAD_MODE_LONG64:
-        vt->set(v->vt, VT_CR3, c->cr3);
-        vt->set(v->vt, VT_CR4, CR4_PAE);
-        vt->set(v->vt, VT_EFER, EFER_LME | EFER_LMA);
-        vt->set(v->vt, VT_CR0, CR0_PE | CR0_PG | CR0_ET);
+        vt.set(v->vt, VT_CR3, c->cr3);
+        vt.set(v->vt, VT_CR4, CR4_PAE);
+        vt.set(v->vt, VT_EFER, EFER_LME | EFER_LMA);
+        vt.set(v->vt, VT_CR0, CR0_PE | CR0_PG | CR0_ET);
         break;
     }
 }
@@ -140,15 +140,16 @@ static void set_firmware_state(struct vcpu *v)
 
 static void reset_vcpu(struct vcpu *v, const struct load_cpu *c)
 {
-    vt->load(v->vt);
+    vt.load(v->vt);
     vcpu_reset(v);
     set_firmware_state(v);
-    vt->set_tsc_offset(v->vt, atomic_load(&v->part->tsc_offset));
+    vt.set_tsc_offset(v->vt, atomic_load(&v->part->tsc_offset));
     if (v->index == 0)
         set_registers(v, c);
     vcpu_apic_changed(v);
-    vt->unload(v->vt);
-    memset(v->exits, 0, sizeof v->exits);
+    vt.unload(v->vt);
+    memset(v->exit_count, 0, sizeof v->exit_count);
+    memset(v->exit_ticks, 0, sizeof v->exit_ticks);
     atomic_store(&v->state, v->index == 0 ? VCPU_RUNNABLE : VCPU_WAIT_SIPI);
 }
 

@@ -95,6 +95,12 @@ static inline bool cpuid_needs_state(uint32_t leaf)
 void cpuid_lookup(const struct cpuid_table *t, uint32_t leaf, uint32_t subleaf, const struct cpuid_state *state,
                   struct cpuid_regs *out);
 
+/* The answer for a leaf that depends on nothing, which is most of them; NULL: ask cpuid_lookup(). */
+static inline const struct cpuid_regs *cpuid_plain(const struct cpuid_table *t, uint32_t leaf)
+{
+    return leaf <= t->max_basic && !t->special[leaf] ? &t->leaf[leaf] : NULL;
+}
+
 /* What follows from the table for the rest of the virtual CPU. */
 bool cpuid_offers_x2apic(const struct cpuid_table *t);
 uint8_t cpuid_physical_bits(const struct cpuid_table *t);

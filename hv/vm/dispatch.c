@@ -6,6 +6,7 @@
 #include "arch/x86_64/cpu/tsc.h"
 
 enum { VECTOR_TIMER = 0xf0, VECTOR_KICK = 0xf1 };
+#define LONGEST_TURN (UINT64_C(1) << 31) /* TSC ticks; the backends' timers have 32 bits */
 
 /* One per pCPU. */
 struct dispatcher {
@@ -163,7 +164,7 @@ void dispatch_unload(void)
     if (!v)
         return;
     vcpu_take_snapshot(v);
-    vt->unload(v->vt);
+    vt.unload(v->vt);
     d->loaded = NULL;
     spin_lock(&d->lock);
     v->sched.pinned = false;
@@ -175,10 +176,10 @@ static void load(struct dispatcher *d, struct vcpu *v)
     if (LIKELY(d->loaded == v))
         return;
     dispatch_unload();
-    vt->load(v->vt);
+    vt.load(v->vt);
     uint64_t offset = atomic_load(&v->part->tsc_offset) + v->tsc_adjust;
     if (v->vt->tsc_offset != offset)
-        vt->set_tsc_offset(v->vt, offset);
+        vt.set_tsc_offset(v->vt, offset);
     d->loaded = v;
 }
 
@@ -213,6 +214,7 @@ static void run_turn(struct dispatcher *d, struct vcpu *v, uint64_t until_ns)
     load(d, v);
     d->running = v;
     uint64_t from = rdtsc();
+    until = MIN(until, from + LONGEST_TURN);
     enum vcpu_next next = vcpu_run(v, until);
     d->running = NULL;
     end_turn(d, v, next, tsc_to_ns(rdtsc() - from));

@@ -188,15 +188,15 @@ static void load_segments(struct vcpu *v, struct exec_cpu *cpu, enum insn_mode m
 {
     if (mode == INSN_MODE_64) {
         if (insn->seg == INSN_FS || insn->seg == INSN_GS)
-            cpu->seg[insn->seg].base = vt->get(v->vt, VT_BASE + insn->seg);
+            cpu->seg[insn->seg].base = vt.get(v->vt, VT_BASE + insn->seg);
         return;
     }
     for (unsigned s = 0; s < INSN_SEG_COUNT; s++)
         cpu->seg[s] = (struct exec_seg){
-            .base = vt->get(v->vt, VT_BASE + s),
-            .limit = (uint32_t)vt->get(v->vt, VT_LIMIT + s),
-            .rights = (uint32_t)vt->get(v->vt, VT_ACCESS + s),
-            .selector = (uint16_t)vt->get(v->vt, VT_SELECTOR + s),
+            .base = vt.get(v->vt, VT_BASE + s),
+            .limit = (uint32_t)vt.get(v->vt, VT_LIMIT + s),
+            .rights = (uint32_t)vt.get(v->vt, VT_ACCESS + s),
+            .selector = (uint16_t)vt.get(v->vt, VT_SELECTOR + s),
         };
 }
 
@@ -225,7 +225,7 @@ static enum vcpu_next refuse(struct vcpu *v, const struct vt_exit *exit, const u
 static enum vcpu_next inject_fault(struct vcpu *v, const struct exec_fault *f)
 {
     if (f->vector == EXC_PF)
-        vt->set(v->vt, VT_CR2, f->cr2);
+        vt.set(v->vt, VT_CR2, f->cr2);
     vcpu_exception(v, f->vector, f->has_error, f->error);
     return VCPU_RESUME;
 }
@@ -233,9 +233,9 @@ static enum vcpu_next inject_fault(struct vcpu *v, const struct exec_fault *f)
 static enum vcpu_next finish(struct vcpu *v, struct exec_cpu *cpu)
 {
     uint64_t rsp = v->vt->gpr[VT_RSP];
-    vt->set(v->vt, VT_RFLAGS, cpu->rflags);
-    vt->advance(v->vt, cpu->rip);
-    vt->set(v->vt, VT_RSP_, rsp);
+    vt.set(v->vt, VT_RFLAGS, cpu->rflags);
+    vt.advance(v->vt, cpu->rip);
+    vt.set(v->vt, VT_RSP_, rsp);
     return VCPU_RESUME;
 }
 
@@ -250,13 +250,13 @@ enum vcpu_next vcpu_emulate(struct vcpu *v, const struct vt_exit *exit)
 
     vcpu_paging(v, &e.paging);
     cpu.gpr = v->vt->gpr;
-    cpu.gpr[VT_RSP] = vt->get(v->vt, VT_RSP_);
-    cpu.rip = vt->get(v->vt, VT_RIP);
+    cpu.gpr[VT_RSP] = vt.get(v->vt, VT_RSP_);
+    cpu.rip = vt.get(v->vt, VT_RIP);
     cpu.rflags = e.paging.rflags;
     cpu.budget = REP_BUDGET;
     cpu.protected_mode = e.paging.cr0 & CR0_PE;
     cpu.linear_bits = e.paging.cr4 & CR4_LA57 ? 57 : 48;
-    uint64_t linear = mode == INSN_MODE_64 ? cpu.rip : (uint32_t)(vt->get(v->vt, VT_BASE + VT_CS) + cpu.rip);
+    uint64_t linear = mode == INSN_MODE_64 ? cpu.rip : (uint32_t)(vt.get(v->vt, VT_BASE + VT_CS) + cpu.rip);
 
     size_t len = fetch(&e, linear, (uint8_t *)bytes, &fault);
     const struct insn *insn = decode(v, bytes, len, mode, &status);
@@ -275,7 +275,7 @@ enum vcpu_next vcpu_emulate(struct vcpu *v, const struct vt_exit *exit)
     case EXEC_DONE:
         return finish(v, &cpu);
     case EXEC_AGAIN: /* the registers hold how far it came; the next entry exits here again */
-        vt->set(v->vt, VT_RFLAGS, cpu.rflags);
+        vt.set(v->vt, VT_RFLAGS, cpu.rflags);
         return VCPU_RESUME;
     case EXEC_FAULT:
         if (e.failure == TABLE_OUTSIDE) {

@@ -5,7 +5,7 @@
 #include "hv/vm/output.h"
 #include "hv/vm/vm.h"
 
-const struct vt_ops *vt;
+struct vt_ops vt;
 struct partition *partitions[VM_MAX_PARTITIONS];
 unsigned partition_count;
 
@@ -51,8 +51,8 @@ void partition_fail(struct vcpu *v, const char *format, ...)
     va_start(args, format);
     fmt_vprint(what, sizeof what, format, args);
     va_end(args);
-    log_line("%s: stopped: vCPU %u at %04lx:%016lx: %s", p->name, v->index, vt->get(v->vt, VT_SELECTOR + VT_CS),
-             vt->get(v->vt, VT_RIP), what);
+    log_line("%s: stopped: vCPU %u at %04lx:%016lx: %s", p->name, v->index, vt.get(v->vt, VT_SELECTOR + VT_CS),
+             vt.get(v->vt, VT_RIP), what);
     bool restart = p->config->on_crash == PARTITION_RESTART;
     partition_end(p, restart ? WISH_RESTART : WISH_STOP, what);
 }

@@ -15,7 +15,7 @@ static bool load_pdptes(struct vcpu *v, uint64_t cr3)
             return false;
     }
     for (unsigned i = 0; i < 4; i++)
-        vt->set(v->vt, VT_PDPTE0 + i, entry[i]);
+        vt.set(v->vt, VT_PDPTE0 + i, entry[i]);
     return true;
 }
 
@@ -27,7 +27,7 @@ static bool pae_paging(uint64_t cr0, uint64_t cr4, uint64_t efer)
 /* SDM vol 2, "MOV-Move to/from Control Registers": what raises #GP(0). */
 static bool cr0_is_legal(struct vcpu *v, uint64_t value, uint64_t cr4, uint64_t efer, uint64_t old)
 {
-    bool code64 = vt->get(v->vt, VT_ACCESS + VT_CS) & VT_ACCESS_L;
+    bool code64 = vt.get(v->vt, VT_ACCESS + VT_CS) & VT_ACCESS_L;
     if (value >> 32)
         return false;
     if ((value & CR0_NW) && !(value & CR0_CD))
@@ -43,7 +43,7 @@ static bool cr0_is_legal(struct vcpu *v, uint64_t value, uint64_t cr4, uint64_t 
 
 static bool write_cr0(struct vcpu *v, uint64_t value)
 {
-    uint64_t old = vt->get(v->vt, VT_CR0), cr4 = vt->get(v->vt, VT_CR4), efer = vt->get(v->vt, VT_EFER);
+    uint64_t old = vt.get(v->vt, VT_CR0), cr4 = vt.get(v->vt, VT_CR4), efer = vt.get(v->vt, VT_EFER);
     uint64_t changed = old ^ value;
 
     if (!cr0_is_legal(v, value, cr4, efer, old))
@@ -53,19 +53,19 @@ static bool write_cr0(struct vcpu *v, uint64_t value)
         efer = (efer & ~EFER_LMA) | lma;
     }
     if ((changed & (CR0_PG | CR0_CD | CR0_NW)) && pae_paging(value, cr4, efer) &&
-        !load_pdptes(v, vt->get(v->vt, VT_CR3)))
+        !load_pdptes(v, vt.get(v->vt, VT_CR3)))
         return false;
     if (changed & CR0_PG)
-        vt->set(v->vt, VT_EFER, efer);
-    vt->set(v->vt, VT_CR0, value & CR0_DEFINED);
+        vt.set(v->vt, VT_EFER, efer);
+    vt.set(v->vt, VT_CR0, value & CR0_DEFINED);
     if (changed & (CR0_PG | CR0_PE | CR0_WP))
-        vt->flush_linear(v->vt);
+        vt.flush_linear(v->vt);
     return true;
 }
 
 static bool write_cr4(struct vcpu *v, uint64_t value)
 {
-    uint64_t old = vt->get(v->vt, VT_CR4), efer = vt->get(v->vt, VT_EFER), cr3 = vt->get(v->vt, VT_CR3);
+    uint64_t old = vt.get(v->vt, VT_CR4), efer = vt.get(v->vt, VT_EFER), cr3 = vt.get(v->vt, VT_CR3);
     uint64_t changed = old ^ value;
 
     if (value & ~cpuid_cr4_allowed(&v->cpuid))
@@ -74,23 +74,23 @@ static bool write_cr4(struct vcpu *v, uint64_t value)
         return false;
     if ((changed & value & CR4_PCIDE) && (!(efer & EFER_LMA) || (cr3 & CR3_PCID)))
         return false;
-    if ((changed & (CR4_PAE | CR4_PSE | CR4_PGE | CR4_SMEP)) && pae_paging(vt->get(v->vt, VT_CR0), value, efer) &&
+    if ((changed & (CR4_PAE | CR4_PSE | CR4_PGE | CR4_SMEP)) && pae_paging(vt.get(v->vt, VT_CR0), value, efer) &&
         !load_pdptes(v, cr3))
         return false;
-    vt->set(v->vt, VT_CR4, value);
+    vt.set(v->vt, VT_CR4, value);
     if (changed & (CR4_PAE | CR4_PSE | CR4_PGE | CR4_SMEP | CR4_PCIDE | CR4_LA57))
-        vt->flush_linear(v->vt);
+        vt.flush_linear(v->vt);
     return true;
 }
 
 static bool write_cr3(struct vcpu *v, uint64_t value)
 {
-    bool keep = (value & CR3_NO_FLUSH) && (vt->get(v->vt, VT_CR4) & CR4_PCIDE);
-    if (pae_paging(vt->get(v->vt, VT_CR0), vt->get(v->vt, VT_CR4), vt->get(v->vt, VT_EFER)) && !load_pdptes(v, value))
+    bool keep = (value & CR3_NO_FLUSH) && (vt.get(v->vt, VT_CR4) & CR4_PCIDE);
+    if (pae_paging(vt.get(v->vt, VT_CR0), vt.get(v->vt, VT_CR4), vt.get(v->vt, VT_EFER)) && !load_pdptes(v, value))
         return false;
-    vt->set(v->vt, VT_CR3, value & ~CR3_NO_FLUSH);
+    vt.set(v->vt, VT_CR3, value & ~CR3_NO_FLUSH);
     if (!keep)
-        vt->flush_linear(v->vt);
+        vt.flush_linear(v->vt);
     return true;
 }
 
@@ -105,7 +105,7 @@ static bool write_cr8(struct vcpu *v, uint64_t value)
 
 static uint64_t gpr_value(struct vcpu *v, unsigned gpr)
 {
-    uint64_t value = gpr == VT_RSP ? vt->get(v->vt, VT_RSP_) : v->vt->gpr[gpr];
+    uint64_t value = gpr == VT_RSP ? vt.get(v->vt, VT_RSP_) : v->vt->gpr[gpr];
     return vcpu_insn_mode(v) == INSN_MODE_64 ? value : (uint32_t)value;
 }
 
@@ -113,9 +113,9 @@ enum vcpu_next exit_cr_write(struct vcpu *v, const struct vt_exit *exit)
 {
     bool ok = false;
     if (exit->cr.clts) {
-        ok = write_cr0(v, vt->get(v->vt, VT_CR0) & ~CR0_TS);
+        ok = write_cr0(v, vt.get(v->vt, VT_CR0) & ~CR0_TS);
     } else if (exit->cr.lmsw) {
-        uint64_t cr0 = vt->get(v->vt, VT_CR0); /* LMSW sets PE but never clears it */
+        uint64_t cr0 = vt.get(v->vt, VT_CR0); /* LMSW sets PE but never clears it */
         ok = write_cr0(v, (cr0 & ~UINT64_C(0xe)) | (exit->cr.lmsw_value & 0xf));
     } else {
         uint64_t value = gpr_value(v, exit->cr.gpr);
@@ -128,7 +128,7 @@ enum vcpu_next exit_cr_write(struct vcpu *v, const struct vt_exit *exit)
         }
     }
     if (ok)
-        vt->skip(v->vt);
+        vt.skip(v->vt);
     else
         vcpu_gp(v);
     return VCPU_RESUME;
@@ -137,12 +137,12 @@ enum vcpu_next exit_cr_write(struct vcpu *v, const struct vt_exit *exit)
 enum vcpu_next exit_cr_read(struct vcpu *v, const struct vt_exit *exit)
 {
     uint64_t value = exit->cr.cr == 8 ? vlapic_read_cr8(&v->lapic)
-                                      : vt->get(v->vt, exit->cr.cr == 3 ? VT_CR3 : exit->cr.cr == 4 ? VT_CR4 : VT_CR0);
+                                      : vt.get(v->vt, exit->cr.cr == 3 ? VT_CR3 : exit->cr.cr == 4 ? VT_CR4 : VT_CR0);
     if (exit->cr.gpr == VT_RSP)
-        vt->set(v->vt, VT_RSP_, value);
+        vt.set(v->vt, VT_RSP_, value);
     else
         v->vt->gpr[exit->cr.gpr] = value;
-    vt->skip(v->vt);
+    vt.skip(v->vt);
     return VCPU_RESUME;
 }
 
@@ -168,7 +168,7 @@ enum vcpu_next exit_xsetbv(struct vcpu *v, const struct vt_exit *exit)
         vcpu_gp(v);
         return VCPU_RESUME;
     }
-    vt->set(v->vt, VT_XCR0, value);
-    vt->skip(v->vt);
+    vt.set(v->vt, VT_XCR0, value);
+    vt.skip(v->vt);
     return VCPU_RESUME;
 }

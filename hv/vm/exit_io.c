@@ -49,7 +49,7 @@ enum vcpu_next exit_io(struct vcpu *v, const struct vt_exit *exit)
     if (UNLIKELY(exit->io.string))
         return vcpu_emulate(v, exit);
     /* RIP first: a write to a reset port ends the partition, and then nothing of it may be touched any more. */
-    vt->skip(v->vt);
+    vt.skip(v->vt);
     uint64_t mask = size == 4 ? UINT32_MAX : (UINT64_C(1) << size * 8) - 1;
     if (exit->io.in) {
         uint32_t value = vcpu_port_in(v, exit->io.port, size);

@@ -6,29 +6,40 @@
 #include "hv/vm/dispatch.h"
 #include "hv/vm/exits.h"
 
+static inline enum vcpu_next answer_cpuid(struct vcpu *v, const struct cpuid_regs *r)
+{
+    uint64_t *g = v->vt->gpr;
+    g[VT_RAX] = r->eax;
+    g[VT_RBX] = r->ebx;
+    g[VT_RCX] = r->ecx;
+    g[VT_RDX] = r->edx;
+    vt.skip(v->vt);
+    return VCPU_RESUME;
+}
+
+static __attribute__((noinline)) enum vcpu_next cpuid_by_state(struct vcpu *v)
+{
+    const uint64_t *g = v->vt->gpr;
+    struct cpuid_regs r;
+    const struct cpuid_state state = { vt.get(v->vt, VT_CR4), vt.get(v->vt, VT_XCR0), vlapic_enabled(&v->lapic) };
+    cpuid_lookup(&v->cpuid, (uint32_t)g[VT_RAX], (uint32_t)g[VT_RCX], &state, &r);
+    return answer_cpuid(v, &r);
+}
+
 enum vcpu_next exit_cpuid(struct vcpu *v, const struct vt_exit *exit)
 {
     (void)exit;
-    uint64_t *g = v->vt->gpr;
-    uint32_t leaf = (uint32_t)g[VT_RAX];
-    struct cpuid_state state;
-    struct cpuid_regs r;
-    if (cpuid_needs_state(leaf))
-        state = (struct cpuid_state){ vt->get(v->vt, VT_CR4), vt->get(v->vt, VT_XCR0), vlapic_enabled(&v->lapic) };
-    cpuid_lookup(&v->cpuid, leaf, (uint32_t)g[VT_RCX], &state, &r);
-    g[VT_RAX] = r.eax;
-    g[VT_RBX] = r.ebx;
-    g[VT_RCX] = r.ecx;
-    g[VT_RDX] = r.edx;
-    vt->skip(v->vt);
-    return VCPU_RESUME;
+    const struct cpuid_regs *r = cpuid_plain(&v->cpuid, (uint32_t)v->vt->gpr[VT_RAX]);
+    return LIKELY(r != NULL) ? answer_cpuid(v, r) : cpuid_by_state(v);
 }
 
 enum vcpu_next exit_interrupt(struct vcpu *v, const struct vt_exit *exit)
 {
     irq_dispatch(exit->interrupt.vector);
-    if (UNLIKELY(!v->exits_at_deadline))
-        return exit_timer(v, exit); /* it may have been the APIC timer */
+    if (UNLIKELY(!v->exits_at_deadline)) { /* it may have been the APIC timer, and early */
+        vcpu_set_slice(v, v->slice_end);
+        return exit_timer(v, exit);
+    }
     return dispatch_should_yield() ? VCPU_YIELD : VCPU_RESUME;
 }
 
@@ -52,7 +63,7 @@ enum vcpu_next exit_window(struct vcpu *v, const struct vt_exit *exit)
 enum vcpu_next exit_hlt(struct vcpu *v, const struct vt_exit *exit)
 {
     (void)exit;
-    vt->skip(v->vt);
+    vt.skip(v->vt);
     if (vcpu_has_event(v)) {
         vcpu_deliver(v);
         return VCPU_RESUME;
@@ -64,7 +75,7 @@ enum vcpu_next exit_hlt(struct vcpu *v, const struct vt_exit *exit)
 enum vcpu_next exit_pause(struct vcpu *v, const struct vt_exit *exit)
 {
     (void)exit;
-    vt->skip(v->vt);
+    vt.skip(v->vt);
     return VCPU_YIELD;
 }
 
@@ -78,9 +89,9 @@ enum vcpu_next exit_exception(struct vcpu *v, const struct vt_exit *exit)
         return VCPU_RESUME;
     }
     if (vector == EXC_DB) {
-        uint64_t dr6 = vt->get(v->vt, VT_DR6);
-        vt->set(v->vt, VT_DR6, (dr6 & ~(uint64_t)(DR6_B0 | DR6_B1 | DR6_B2 | DR6_B3)) | exit->qualification);
-        vt->set(v->vt, VT_DR7, vt->get(v->vt, VT_DR7) & ~DR7_GD);
+        uint64_t dr6 = vt.get(v->vt, VT_DR6);
+        vt.set(v->vt, VT_DR6, (dr6 & ~(uint64_t)(DR6_B0 | DR6_B1 | DR6_B2 | DR6_B3)) | exit->qualification);
+        vt.set(v->vt, VT_DR7, vt.get(v->vt, VT_DR7) & ~DR7_GD);
     }
     vcpu_exception(v, vector, exit->exception.has_error_code, exit->exception.error_code);
     return VCPU_RESUME;
@@ -98,8 +109,8 @@ enum vcpu_next exit_triple_fault(struct vcpu *v, const struct vt_exit *exit)
 {
     (void)exit;
     partition_fail(v, "triple fault: an exception, then one while delivering that, then one while delivering #DF "
-                      "(IDT base 0x%lx limit 0x%lx, CR3 0x%lx)", vt->get(v->vt, VT_IDTR_BASE),
-                   vt->get(v->vt, VT_IDTR_LIMIT), vt->get(v->vt, VT_CR3));
+                      "(IDT base 0x%lx limit 0x%lx, CR3 0x%lx)", vt.get(v->vt, VT_IDTR_BASE),
+                   vt.get(v->vt, VT_IDTR_LIMIT), vt.get(v->vt, VT_CR3));
     return VCPU_RESUME;
 }
 
@@ -109,7 +120,7 @@ enum vcpu_next exit_rdtsc(struct vcpu *v, const struct vt_exit *exit)
     uint64_t tsc = vm_guest_tsc(v);
     v->vt->gpr[VT_RAX] = (uint32_t)tsc;
     v->vt->gpr[VT_RDX] = tsc >> 32;
-    vt->skip(v->vt);
+    vt.skip(v->vt);
     return VCPU_RESUME;
 }
 
@@ -125,8 +136,8 @@ enum vcpu_next exit_rdpmc(struct vcpu *v, const struct vt_exit *exit)
 enum vcpu_next exit_ignore(struct vcpu *v, const struct vt_exit *exit)
 {
     if (exit->kind == VT_EXIT_INVLPG)
-        vt->flush_linear(v->vt);
-    vt->skip(v->vt);
+        vt.flush_linear(v->vt);
+    vt.skip(v->vt);
     return VCPU_RESUME;
 }
 
@@ -142,18 +153,18 @@ enum vcpu_next exit_dr_access(struct vcpu *v, const struct vt_exit *exit)
     unsigned number = (unsigned)exit->qualification & 7, gpr = (unsigned)(exit->qualification >> 8) & 15;
     number = number == 4 || number == 5 ? number + 2 : number; /* with CR4.DE clear they are DR6 and DR7 */
     enum vt_field field = number == 7 ? VT_DR7 : number == 6 ? VT_DR6 : VT_DR0 + number;
-    uint64_t rsp = vt->get(v->vt, VT_RSP_);
+    uint64_t rsp = vt.get(v->vt, VT_RSP_);
     uint64_t *reg = gpr == VT_RSP ? &rsp : &v->vt->gpr[gpr];
     if (vcpu_cpl(v) != 0) {
         vcpu_gp(v);
         return VCPU_RESUME;
     }
     if (exit->qualification & 0x10)
-        *reg = vt->get(v->vt, field);
+        *reg = vt.get(v->vt, field);
     else
-        vt->set(v->vt, field, number == 7 ? (*reg & UINT32_MAX) | DR7_RESET : number == 6 ? *reg | DR6_RESET : *reg);
-    vt->set(v->vt, VT_RSP_, rsp);
-    vt->skip(v->vt);
+        vt.set(v->vt, field, number == 7 ? (*reg & UINT32_MAX) | DR7_RESET : number == 6 ? *reg | DR6_RESET : *reg);
+    vt.set(v->vt, VT_RSP_, rsp);
+    vt.skip(v->vt);
     return VCPU_RESUME;
 }
 
@@ -188,16 +199,14 @@ static void log_text(void *ctx, const char *text)
 
 enum vcpu_next exit_entry_failed(struct vcpu *v, const struct vt_exit *exit)
 {
-    log_line("%s: the CPU refused to enter the guest (reason 0x%x, qualification 0x%lx); rules broken:", v->part->name,
-             exit->raw, exit->qualification);
-    vt->explain_entry(v->vt, log_text, v->part->name);
+    log_line("%s: the CPU refused to enter the guest (reason 0x%x); rules broken:", v->part->name, exit->raw);
+    vt.explain_entry(v->vt, log_text, v->part->name);
     partition_fail(v, "VM entry failed (the broken rules are above)");
     return VCPU_RESUME;
 }
 
 enum vcpu_next exit_unknown(struct vcpu *v, const struct vt_exit *exit)
 {
-    partition_fail(v, "exit with reason %u (%s), qualification 0x%lx, which Trapeze does not expect", exit->raw,
-                   vt_exit_name(exit->kind), exit->qualification);
+    partition_fail(v, "exit with reason %u (%s), which Trapeze does not expect", exit->raw, vt_exit_name(exit->kind));
     return VCPU_RESUME;
 }

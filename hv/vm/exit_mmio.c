@@ -72,7 +72,7 @@ enum vcpu_next exit_mmio(struct vcpu *v, const struct vt_exit *exit)
     }
     if (UNLIKELY(!exit->mem.gva_valid)) {
         partition_fail(v, "the CPU walked page tables at guest-physical 0x%lx, where there is no RAM: check CR3 (0x%lx)",
-                       exit->mem.gpa.raw, vt->get(v->vt, VT_CR3));
+                       exit->mem.gpa.raw, vt.get(v->vt, VT_CR3));
         return VCPU_RESUME;
     }
     return vcpu_emulate(v, exit);

@@ -49,7 +49,7 @@ static bool read_feature_control(struct vcpu *v, uint32_t msr, uint64_t *value)
 static void set_tsc_adjust(struct vcpu *v, uint64_t adjust)
 {
     v->tsc_adjust = adjust;
-    vt->set_tsc_offset(v->vt, atomic_load(&v->part->tsc_offset) + adjust);
+    vt.set_tsc_offset(v->vt, atomic_load(&v->part->tsc_offset) + adjust);
     vcpu_apic_timer_changed(v);
     pv_clock_update(v);
 }
@@ -141,12 +141,12 @@ static bool write_x2apic(struct vcpu *v, uint32_t msr, uint64_t value)
 static bool write_efer(struct vcpu *v, uint32_t msr, uint64_t value)
 {
     (void)msr;
-    uint64_t old = vt->get(v->vt, VT_EFER);
+    uint64_t old = vt.get(v->vt, VT_EFER);
     if (value & ~(cpuid_efer_allowed(&v->cpuid) | EFER_LMA))
         return false;
-    if (((old ^ value) & EFER_LME) && (vt->get(v->vt, VT_CR0) & CR0_PG))
+    if (((old ^ value) & EFER_LME) && (vt.get(v->vt, VT_CR0) & CR0_PG))
         return false;
-    vt->set(v->vt, VT_EFER, (value & ~EFER_LMA) | (old & EFER_LMA));
+    vt.set(v->vt, VT_EFER, (value & ~EFER_LMA) | (old & EFER_LMA));
     return true;
 }
 
@@ -170,7 +170,7 @@ static bool write_pat(struct vcpu *v, uint32_t msr, uint64_t value)
     (void)msr;
     if (!all_bytes_are_types(value, true))
         return false;
-    vt->set(v->vt, VT_PAT, value);
+    vt.set(v->vt, VT_PAT, value);
     return true;
 }
 
@@ -254,7 +254,7 @@ static bool write_misc_enable(struct vcpu *v, uint32_t msr, uint64_t value)
 static bool read_debugctl(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
     (void)msr;
-    *value = vt->get(v->vt, VT_DEBUGCTL);
+    *value = vt.get(v->vt, VT_DEBUGCTL);
     return true;
 }
 
@@ -263,7 +263,7 @@ static bool write_debugctl(struct vcpu *v, uint32_t msr, uint64_t value)
     (void)msr;
     if (value & ~(DEBUGCTL_BTF | DEBUGCTL_LBR))
         return false;
-    vt->set(v->vt, VT_DEBUGCTL, value & DEBUGCTL_BTF); /* last-branch records are not offered: the bit has no effect */
+    vt.set(v->vt, VT_DEBUGCTL, value & DEBUGCTL_BTF); /* last-branch records are not offered: the bit has no effect */
     return true;
 }
 
@@ -373,7 +373,7 @@ enum vcpu_next exit_rdmsr(struct vcpu *v, const struct vt_exit *exit)
         return refuse(v, (uint32_t)g[VT_RCX], false, 0);
     g[VT_RAX] = (uint32_t)value;
     g[VT_RDX] = value >> 32;
-    vt->skip(v->vt);
+    vt.skip(v->vt);
     return VCPU_RESUME;
 }
 
@@ -385,6 +385,6 @@ enum vcpu_next exit_wrmsr(struct vcpu *v, const struct vt_exit *exit)
     (void)exit;
     if (UNLIKELY(!row || !row->write || !row->write(v, (uint32_t)g[VT_RCX], value)))
         return refuse(v, (uint32_t)g[VT_RCX], true, value);
-    vt->skip(v->vt);
+    vt.skip(v->vt);
     return VCPU_RESUME;
 }

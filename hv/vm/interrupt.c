@@ -92,7 +92,7 @@ static void set_deadline(struct vcpu *v)
         due = MIN(due, vm_vtime_to_tsc(v->part, ns));
     if (v->index == 0)
         due = MIN(due, v->part->device_deadline_tsc);
-    v->deadline = due;
+    vcpu_set_deadline(v, due);
 }
 
 void vcpu_apic_timer_changed(struct vcpu *v)
@@ -102,8 +102,8 @@ void vcpu_apic_timer_changed(struct vcpu *v)
 
 void vcpu_apic_changed(struct vcpu *v)
 {
-    vt->apic_mode(v->vt, vlapic_enabled(&v->lapic), vlapic_in_x2apic(&v->lapic));
-    v->apicv = vt->features()->apicv && vlapic_enabled(&v->lapic);
+    vt.apic_mode(v->vt, vlapic_enabled(&v->lapic), vlapic_in_x2apic(&v->lapic));
+    v->apicv = vt.features()->apicv && vlapic_enabled(&v->lapic);
     set_deadline(v);
     atomic_fetch_or(&v->requests, VCPU_REQ_EVENT);
 }
@@ -151,7 +151,7 @@ static bool pic_waits(const struct vcpu *v)
 static void inject_interrupt(struct vcpu *v, uint8_t vector)
 {
     struct vt_event e = { .vector = vector, .type = VT_EVENT_INTERRUPT };
-    vt->inject(v->vt, &e);
+    vt.inject(v->vt, &e);
 }
 
 static void inject_from_pic(struct vcpu *v)
@@ -172,14 +172,14 @@ static void update_hardware(struct vcpu *v)
     vlapic_collect(&v->lapic);
     bool changed = vlapic_eoi_exits(&v->lapic, eoi_exits);
     uint16_t status = vlapic_interrupt_status(&v->lapic);
-    vt->apic_update(v->vt, (uint8_t)status, (uint8_t)(status >> 8), changed ? eoi_exits : NULL);
+    vt.apic_update(v->vt, (uint8_t)status, (uint8_t)(status >> 8), changed ? eoi_exits : NULL);
 }
 
 /* Returns whether an interrupt still waits for a window. */
 static bool deliver_interrupts(struct vcpu *v)
 {
     if (UNLIKELY(pic_waits(v))) {
-        if (!vt->can_take_interrupt(v->vt))
+        if (!vt.can_take_interrupt(v->vt))
             return true;
         inject_from_pic(v);
         return !v->apicv && vlapic_pending(&v->lapic);
@@ -189,7 +189,7 @@ static bool deliver_interrupts(struct vcpu *v)
     unsigned vector = vlapic_pending(&v->lapic);
     if (!vector)
         return false;
-    if (!vt->can_take_interrupt(v->vt))
+    if (!vt.can_take_interrupt(v->vt))
         return true;
     vlapic_ack(&v->lapic, (uint8_t)vector);
     inject_interrupt(v, (uint8_t)vector);
@@ -210,24 +210,24 @@ void vcpu_deliver(struct vcpu *v)
         vlapic_collect(&v->lapic);
     }
     if (UNLIKELY(v->nmi_pending)) {
-        nmi_waits = !vt->can_take_nmi(v->vt);
+        nmi_waits = !vt.can_take_nmi(v->vt);
         if (!nmi_waits) {
             struct vt_event e = { .vector = EXC_NMI, .type = VT_EVENT_NMI };
             v->nmi_pending = false;
-            vt->inject(v->vt, &e);
+            vt.inject(v->vt, &e);
         }
     }
     bool interrupt_waits = deliver_interrupts(v);
-    vt->request_window(v->vt, interrupt_waits, nmi_waits);
+    vt.request_window(v->vt, interrupt_waits, nmi_waits);
     if (!v->apicv)
-        vt->tpr_threshold(v->vt, (uint8_t)vlapic_tpr_threshold(&v->lapic));
+        vt.tpr_threshold(v->vt, (uint8_t)vlapic_tpr_threshold(&v->lapic));
 }
 
 bool vcpu_has_event(struct vcpu *v)
 {
     if (v->nmi_pending)
         return true;
-    if (!(vt->get(v->vt, VT_RFLAGS) & RFLAGS_IF))
+    if (!(vt.get(v->vt, VT_RFLAGS) & RFLAGS_IF))
         return false;
     if (v->apicv) {
         vlapic_sync(&v->lapic);
@@ -258,7 +258,7 @@ void vcpu_exception(struct vcpu *v, uint8_t vector, bool has_error, uint32_t err
     struct vt_event e = { .vector = vector, .type = VT_EVENT_EXCEPTION, .has_error_code = has_error, .error_code = error };
     struct vt_event first;
 
-    if (UNLIKELY(vt->pending_event(v->vt, &first))) {
+    if (UNLIKELY(vt.pending_event(v->vt, &first))) {
         if (first.type == VT_EVENT_INTERRUPT) {
             vlapic_accept(&v->lapic, first.vector, false); /* its delivery will be tried anew */
             atomic_fetch_or(&v->requests, VCPU_REQ_EVENT);
@@ -269,5 +269,5 @@ void vcpu_exception(struct vcpu *v, uint8_t vector, bool has_error, uint32_t err
             e = (struct vt_event){ .vector = EXC_DF, .type = VT_EVENT_EXCEPTION, .has_error_code = true };
         }
     }
-    vt->inject(v->vt, &e);
+    vt.inject(v->vt, &e);
 }

@@ -159,6 +159,6 @@ enum vcpu_next exit_hypercall(struct vcpu *v, const struct vt_exit *exit)
         result = 0;
     }
     g[VT_RAX] = result;
-    vt->skip(v->vt);
+    vt.skip(v->vt);
     return VCPU_RESUME;
 }

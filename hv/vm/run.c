@@ -5,10 +5,24 @@
 #include "hv/vm/pv.h"
 #include "hv/vm/vm.h"
 
-/* Time spent in the hypervisor since the last exit goes to that exit's kind. */
-static inline void charge(struct vcpu *v, uint64_t until)
+/* A CPU whose backend cannot end run() by itself is interrupted by its APIC timer. */
+static void set_run_until(struct vcpu *v)
 {
-    v->exits[v->last_kind].ticks += until - v->last_exit_tsc;
+    v->run_until = MIN(v->slice_end, v->deadline);
+    if (UNLIKELY(!v->exits_at_deadline))
+        lapic_timer_arm(v->run_until);
+}
+
+void vcpu_set_deadline(struct vcpu *v, uint64_t tsc)
+{
+    v->deadline = tsc;
+    set_run_until(v);
+}
+
+void vcpu_set_slice(struct vcpu *v, uint64_t tsc)
+{
+    v->slice_end = tsc;
+    set_run_until(v);
 }
 
 static enum vcpu_next take_requests(struct vcpu *v)
@@ -28,7 +42,7 @@ static enum vcpu_next take_requests(struct vcpu *v)
         atomic_store(&v->state, VCPU_RUNNABLE);
     }
     if (r & VCPU_REQ_FLUSH)
-        vt->nested_flush(v->part->nested.root);
+        vt.nested_flush(v->part->nested.root);
     if (r & VCPU_REQ_NMI)
         v->nmi_pending = true;
     if (r & VCPU_REQ_CLOCK)
@@ -46,29 +60,29 @@ static enum vcpu_next take_requests(struct vcpu *v)
     return VCPU_RESUME;
 }
 
+/* Time spent in the hypervisor between an exit and the next entry goes to that exit's kind. */
 enum vcpu_next vcpu_run(struct vcpu *v, uint64_t until)
 {
-    enum vcpu_next next = VCPU_RESUME;
-    struct vt_exit *exit = &v->exit;
+    enum vcpu_next next;
+    uint32_t kind = v->vt->exit.kind;
 
-    v->slice_end = until;
-    v->last_exit_tsc = rdtsc();
-    while (next == VCPU_RESUME) {
+    vcpu_set_slice(v, until);
+    v->vt->exit_tsc = rdtsc();
+    do {
+        uint64_t now, ticks;
         if (UNLIKELY(atomic_load_explicit(&v->requests, memory_order_acquire))) {
             next = take_requests(v);
             if (next != VCPU_RESUME)
                 break;
         }
-        uint64_t deadline = MIN(v->slice_end, v->deadline);
-        if (UNLIKELY(!v->exits_at_deadline))
-            lapic_timer_arm(deadline);
-        vt->run(v->vt, deadline, exit);
-        charge(v, v->vt->entry_tsc);
-        v->last_exit_tsc = v->vt->exit_tsc;
-        v->last_kind = exit->kind;
-        v->exits[exit->kind].count++;
-        next = exit_handlers[exit->kind](v, exit);
-    }
-    charge(v, rdtsc());
+        now = rdtsc();
+        v->exit_ticks[kind] += now - v->vt->exit_tsc;
+        if (UNLIKELY(__builtin_sub_overflow(v->run_until, now, &ticks)))
+            ticks = 0;
+        kind = vt.run(v->vt, ticks);
+        v->exit_count[kind]++;
+        next = exit_handlers[kind](v, &v->vt->exit);
+    } while (next == VCPU_RESUME);
+    v->exit_ticks[kind] += rdtsc() - v->vt->exit_tsc;
     return next;
 }

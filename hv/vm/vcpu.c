@@ -21,7 +21,7 @@ void vcpu_destroy(struct vcpu *v)
 {
     struct page_allocator *pages = v->part->mem.pages;
     if (v->vt)
-        vt->vcpu_destroy(v->vt);
+        vt.vcpu_destroy(v->vt);
     if (v->apic_page.raw)
         page_free(pages, v->apic_page);
     page_free(pages, ptr_to_hpa(v));
@@ -43,7 +43,7 @@ static struct cpuid_regs host_cpuid(void *ctx, uint32_t leaf, uint32_t subleaf)
 
 static void build_cpuid(struct vcpu *v)
 {
-    const struct vt_features *f = vt->features();
+    const struct vt_features *f = vt.features();
     const struct partition_config *config = v->part->config;
     const struct cpuid_spec spec = {
         .vcpus = v->part->vcpu_count,
@@ -87,7 +87,7 @@ bool vcpu_create(struct partition *p, unsigned index)
     v->part = p;
     v->index = index;
     v->deadline = VM_TSC_NEVER;
-    v->exits_at_deadline = vt->features()->preemption_timer;
+    v->exits_at_deadline = vt.features()->preemption_timer;
     v->parked = true;
     if (page_alloc(p->mem.pages, 0, PAGE_OWNER_CPU, &v->apic_page) != PAGE_OK) {
         v->apic_page.raw = 0;
@@ -103,7 +103,7 @@ bool vcpu_create(struct partition *p, unsigned index)
         .spec_ctrl = guest_state_has_msr(GUEST_SPEC_CTRL),
         .cr4_allowed = cpuid_cr4_allowed(&v->cpuid),
     };
-    if (vt->vcpu_create(&config, &v->vt) != VT_OK) {
+    if (vt.vcpu_create(&config, &v->vt) != VT_OK) {
         v->vt = NULL;
         vcpu_destroy(v);
         return false;
@@ -114,10 +114,10 @@ bool vcpu_create(struct partition *p, unsigned index)
 
 static void reset_segment(struct vcpu *v, unsigned seg, uint16_t selector, uint64_t base, uint32_t access)
 {
-    vt->set(v->vt, VT_SELECTOR + seg, selector);
-    vt->set(v->vt, VT_BASE + seg, base);
-    vt->set(v->vt, VT_LIMIT + seg, 0xffff);
-    vt->set(v->vt, VT_ACCESS + seg, access);
+    vt.set(v->vt, VT_SELECTOR + seg, selector);
+    vt.set(v->vt, VT_BASE + seg, base);
+    vt.set(v->vt, VT_LIMIT + seg, 0xffff);
+    vt.set(v->vt, VT_ACCESS + seg, access);
 }
 
 /* What INIT and RESET have in common: SDM vol 3, table "IA-32 and Intel 64 Processor States Following Power-up, Reset,
@@ -134,7 +134,7 @@ static void reset_registers(struct vcpu *v)
     memset(v->vt->gpr, 0, sizeof v->vt->gpr);
     v->vt->gpr[VT_RDX] = v->cpuid.leaf[1].eax;
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-        vt->set(v->vt, rows[i].field, rows[i].value);
+        vt.set(v->vt, rows[i].field, rows[i].value);
     for (unsigned seg = VT_ES; seg <= VT_GS; seg++)
         reset_segment(v, seg, 0, 0, ACCESS_DATA16);
     reset_segment(v, VT_CS, 0xf000, 0xffff0000, ACCESS_CODE16);
@@ -152,15 +152,14 @@ void vcpu_reset(struct vcpu *v)
     };
     reset_registers(v);
     for (size_t i = 0; i < ARRAY_SIZE(zeroed); i++)
-        vt->set(v->vt, zeroed[i], 0);
-    vt->reset_extended(v->vt);
-    vt->set(v->vt, VT_PAT, PAT_RESET);
+        vt.set(v->vt, zeroed[i], 0);
+    vt.reset_extended(v->vt);
+    vt.set(v->vt, VT_PAT, PAT_RESET);
     init_lapic(v);
     v->tsc_adjust = 0;
     v->pvclock_gpa = v->steal_gpa = v->pv_eoi_gpa = 0;
     v->pv_eoi_set = false;
     v->msr = (struct vcpu_msrs){ .misc_enable = MISC_ENABLE_FAST_STRING };
-    v->last_kind = 0;
     atomic_store(&v->requests, VCPU_REQ_EVENT | VCPU_REQ_TIMER);
     vcpu_apic_changed(v);
 }
@@ -175,15 +174,15 @@ void vcpu_init_signal(struct vcpu *v)
 /* SDM vol 3, "MP Initialization Protocol Algorithm": the vector is the page that the code is in. */
 void vcpu_start_at(struct vcpu *v, uint8_t sipi_vector)
 {
-    vt->set(v->vt, VT_SELECTOR + VT_CS, (uint64_t)sipi_vector << 8);
-    vt->set(v->vt, VT_BASE + VT_CS, (uint64_t)sipi_vector << 12);
-    vt->set(v->vt, VT_RIP, 0);
+    vt.set(v->vt, VT_SELECTOR + VT_CS, (uint64_t)sipi_vector << 8);
+    vt.set(v->vt, VT_BASE + VT_CS, (uint64_t)sipi_vector << 12);
+    vt.set(v->vt, VT_RIP, 0);
 }
 
 void vcpu_take_snapshot(struct vcpu *v)
 {
     v->snapshot = (struct vcpu_snapshot){
-        vt->get(v->vt, VT_RIP), vt->get(v->vt, VT_RSP_), vt->get(v->vt, VT_RFLAGS), vt->get(v->vt, VT_CR0),
-        vt->get(v->vt, VT_CR3), vt->get(v->vt, VT_CR4), vt->get(v->vt, VT_EFER), vt->get(v->vt, VT_SELECTOR + VT_CS),
+        vt.get(v->vt, VT_RIP), vt.get(v->vt, VT_RSP_), vt.get(v->vt, VT_RFLAGS), vt.get(v->vt, VT_CR0),
+        vt.get(v->vt, VT_CR3), vt.get(v->vt, VT_CR4), vt.get(v->vt, VT_EFER), vt.get(v->vt, VT_SELECTOR + VT_CS),
     };
 }

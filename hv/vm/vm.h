@@ -55,11 +55,6 @@ enum vcpu_state {
     VCPU_WAIT_SIPI, /* after INIT, or not yet started */
 };
 
-struct exit_counter {
-    uint64_t count;
-    uint64_t ticks; /* host TSC ticks in the hypervisor */
-};
-
 /* The last instruction decoded for a memory-mapped access: polling loops execute the same bytes again and again. */
 struct insn_cache {
     uint64_t bytes[2]; /* 15 bytes and a zero */
@@ -94,6 +89,7 @@ struct vcpu {
     uint64_t tsc_adjust;          /* the guest's own changes of its TSC */
     uint64_t deadline;            /* host TSC at which a timer of this vCPU is due, or VM_TSC_NEVER */
     uint64_t slice_end;           /* host TSC: its turn ends; [pCPU] */
+    uint64_t run_until;           /* the earlier of the two */
 
     struct sched_entity sched;
     struct vcpu *timer_next, *timer_prev; /* list of halted vCPUs with a deadline; [run queue's lock] */
@@ -106,10 +102,8 @@ struct vcpu {
     struct insn_cache insn_cache;
     struct cpuid_table cpuid;
     struct vcpu_msrs msr;
-    struct exit_counter exits[VT_EXIT_KINDS];
-    unsigned last_kind;
-    uint64_t last_exit_tsc;
-    struct vt_exit exit;          /* the exit being handled, and the last one */
+    uint64_t exit_count[VT_EXIT_KINDS];
+    uint64_t exit_ticks[VT_EXIT_KINDS]; /* host TSC ticks in the hypervisor, by the exit that led there */
     struct vcpu_snapshot snapshot;
 };
 
@@ -171,7 +165,7 @@ enum vcpu_next {
     VCPU_BLOCK,   /* it halted, waits for SIPI, or is parked: see state */
 };
 
-extern const struct vt_ops *vt;      /* the backend in use; set once by main.c */
+extern struct vt_ops vt;             /* the backend in use: a copy, set once by main.c, so that a call is one instruction */
 extern struct partition *partitions[VM_MAX_PARTITIONS];
 extern unsigned partition_count;
 
@@ -192,6 +186,10 @@ void vcpu_start_at(struct vcpu *v, uint8_t sipi_vector);
 enum vcpu_next vcpu_run(struct vcpu *v, uint64_t until);
 
 void vcpu_take_snapshot(struct vcpu *v);  /* before it is unloaded */
+
+/* ---- run.c: both keep run_until in step ---- */
+void vcpu_set_deadline(struct vcpu *v, uint64_t tsc);
+void vcpu_set_slice(struct vcpu *v, uint64_t tsc);
 
 /* ---- interrupt.c ---- */
 void vcpu_deliver(struct vcpu *v);                             /* what is pending into the next entry */

@@ -111,6 +111,8 @@ void vmx_controls_setup(struct vmx_vcpu *v)
         vmwrite(VMCS_VIRTUAL_APIC_ADDRESS, v->config.apic_page_hpa.raw);
     if (vmx_caps.features.apic_access_page)
         vmwrite(VMCS_APIC_ACCESS_ADDRESS, v->config.apic_access_hpa.raw);
+    v->timer_shift = vmx_caps.timer_shift;
+    v->timer_field = vmx_caps.features.preemption_timer ? VMCS_GUEST_PREEMPTION_TIMER_VALUE : VMCS_PAGE_FAULT_ERROR_CODE_MATCH;
     setup_masks(v);
     setup_msr_bitmap(v);
     setup_io_bitmaps();

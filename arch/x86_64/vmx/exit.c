@@ -4,9 +4,6 @@
 #include "arch/x86_64/vmx/insn.h"
 #include "arch/x86_64/vmx/vmx.h"
 
-
-typedef void (*decoder_t)(struct vmx_vcpu *v, struct vt_exit *exit);
-
 /* Delivery of an event may have been cut short by these exits: keep it, so that it is repeated. */
 static void keep_vectoring(struct vmx_vcpu *v)
 {
@@ -24,7 +21,7 @@ static void keep_vectoring(struct vmx_vcpu *v)
     v->event_set = true;
 }
 
-static void decode_exception(struct vmx_vcpu *v, struct vt_exit *exit)
+static uint32_t decode_exception(struct vmx_vcpu *v, struct vt_exit *exit)
 {
     uint64_t info = vmread(VMCS_EXIT_INTERRUPTION_INFORMATION);
     exit->qualification = vmread(VMCS_EXIT_QUALIFICATION);
@@ -34,21 +31,22 @@ static void decode_exception(struct vmx_vcpu *v, struct vt_exit *exit)
         exit->exception.has_error_code ? (uint32_t)vmread(VMCS_EXIT_INTERRUPTION_ERROR_CODE) : 0;
     keep_vectoring(v);
     if (INTERRUPTION_TYPE(info) != INTERRUPTION_NMI)
-        return;
-    exit->kind = VT_EXIT_NMI;
+        return exit->kind = VT_EXIT_EXCEPTION;
     /* Bochs quirk: an NMI exit leaves blocking by NMI set in the guest. It can be true only after an injected NMI. */
     if (!v->nmi_injected)
         vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE,
                 vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & ~(uint64_t)VT_SHADOW_NMI);
+    return exit->kind = VT_EXIT_NMI;
 }
 
-static void decode_interrupt(struct vmx_vcpu *v, struct vt_exit *exit)
+static uint32_t decode_interrupt(struct vmx_vcpu *v, struct vt_exit *exit)
 {
     (void)v;
     exit->interrupt.vector = (uint8_t)vmread(VMCS_EXIT_INTERRUPTION_INFORMATION);
+    return exit->kind = VT_EXIT_INTERRUPT;
 }
 
-static void decode_io(struct vmx_vcpu *v, struct vt_exit *exit)
+static uint32_t decode_io(struct vmx_vcpu *v, struct vt_exit *exit)
 {
     (void)v;
     uint64_t q = vmread(VMCS_EXIT_QUALIFICATION);
@@ -58,9 +56,10 @@ static void decode_io(struct vmx_vcpu *v, struct vt_exit *exit)
     exit->io.in = q & QUALIFICATION_IO_IN;
     exit->io.string = q & QUALIFICATION_IO_STRING;
     exit->io.rep = q & QUALIFICATION_IO_REP;
+    return exit->kind = VT_EXIT_IO;
 }
 
-static void decode_ept_violation(struct vmx_vcpu *v, struct vt_exit *exit)
+static uint32_t decode_ept_violation(struct vmx_vcpu *v, struct vt_exit *exit)
 {
     uint64_t q = vmread(VMCS_EXIT_QUALIFICATION);
     exit->qualification = q;
@@ -74,68 +73,72 @@ static void decode_ept_violation(struct vmx_vcpu *v, struct vt_exit *exit)
     if (exit->mem.gva_valid)
         exit->mem.gva = GVA(vmread(VMCS_GUEST_LINEAR_ADDRESS));
     keep_vectoring(v);
+    return exit->kind = VT_EXIT_MMIO;
 }
 
-static void decode_ept_misconfiguration(struct vmx_vcpu *v, struct vt_exit *exit)
+static uint32_t decode_ept_misconfiguration(struct vmx_vcpu *v, struct vt_exit *exit)
 {
     exit->mem.gpa = GPA(vmread(VMCS_GUEST_PHYSICAL_ADDRESS));
     exit->mem.gva_valid = exit->mem.read = exit->mem.write = exit->mem.fetch = false;
     keep_vectoring(v);
+    return exit->kind = VT_EXIT_BAD_NESTED_PAGE;
 }
 
-static void decode_cr(struct vmx_vcpu *v, struct vt_exit *exit)
+static uint32_t decode_cr(struct vmx_vcpu *v, struct vt_exit *exit)
 {
     uint64_t q = vmread(VMCS_EXIT_QUALIFICATION);
     unsigned type = QUALIFICATION_CR_ACCESS(q);
     (void)v;
     exit->qualification = q;
-    exit->kind = type == CR_ACCESS_READ ? VT_EXIT_CR_READ : VT_EXIT_CR_WRITE;
     exit->cr.cr = type >= CR_ACCESS_CLTS ? 0 : q & 0xf;
     exit->cr.gpr = (uint8_t)QUALIFICATION_CR_REGISTER(q);
     exit->cr.clts = type == CR_ACCESS_CLTS;
     exit->cr.lmsw = type == CR_ACCESS_LMSW;
     exit->cr.lmsw_value = (uint16_t)(q >> 16);
+    return exit->kind = type == CR_ACCESS_READ ? VT_EXIT_CR_READ : VT_EXIT_CR_WRITE;
 }
 
-static void decode_qualified(struct vmx_vcpu *v, struct vt_exit *exit)
+static uint32_t decode_qualified(struct vmx_vcpu *v, struct vt_exit *exit)
 {
     (void)v;
     exit->qualification = vmread(VMCS_EXIT_QUALIFICATION);
+    return exit->kind = vmx_exit_rows[exit->raw].kind;
 }
 
-static void decode_sipi(struct vmx_vcpu *v, struct vt_exit *exit)
+static uint32_t decode_sipi(struct vmx_vcpu *v, struct vt_exit *exit)
 {
-    decode_qualified(v, exit);
+    uint32_t kind = decode_qualified(v, exit);
     /* Bochs quirk: a SIPI exit saves blocking by SMI, with which no entry succeeds; outside SMM it is never true. */
     vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & ~UINT64_C(4));
+    return kind;
 }
 
-static void decode_task_switch(struct vmx_vcpu *v, struct vt_exit *exit)
+static uint32_t decode_task_switch(struct vmx_vcpu *v, struct vt_exit *exit)
 {
-    decode_qualified(v, exit);
+    uint32_t kind = decode_qualified(v, exit);
     v->vectoring = vmread(VMCS_IDT_VECTORING_INFORMATION);
+    return kind;
 }
 
-static void decode_apic_access(struct vmx_vcpu *v, struct vt_exit *exit)
+static uint32_t decode_apic_access(struct vmx_vcpu *v, struct vt_exit *exit)
 {
-    decode_qualified(v, exit);
+    uint32_t kind = decode_qualified(v, exit);
     exit->apic.offset = exit->qualification & 0xfff;
     exit->apic.write = ((exit->qualification >> 12) & 0xf) == 1;
     keep_vectoring(v);
+    return kind;
 }
 
-static void decode_apic_write(struct vmx_vcpu *v, struct vt_exit *exit)
+static uint32_t decode_apic_write(struct vmx_vcpu *v, struct vt_exit *exit)
 {
-    decode_qualified(v, exit);
+    uint32_t kind = decode_qualified(v, exit);
     exit->apic.offset = exit->qualification & 0xff0;
     exit->apic.write = true;
+    return kind;
 }
 
-static const struct {
-    uint8_t kind; /* enum vt_exit_kind + 1, so that 0 is an unknown reason */
-    decoder_t decode;
-} rows[] = {
-#define ROW(reason, neutral, decoder) [EXIT_REASON_##reason] = { VT_EXIT_##neutral + 1, decoder }
+const struct vmx_exit_row vmx_exit_rows[VMX_EXIT_ROWS] = {
+#define ROW(reason, neutral, decoder) [EXIT_REASON_##reason] = { VT_EXIT_##neutral, decoder }
     ROW(EXCEPTION_OR_NMI, EXCEPTION, decode_exception),
     ROW(EXTERNAL_INTERRUPT, INTERRUPT, decode_interrupt),
     ROW(TRIPLE_FAULT, TRIPLE_FAULT, NULL),
@@ -193,22 +196,3 @@ static const struct {
     ROW(XRSTORS, UNDEFINED, NULL),
 #undef ROW
 };
-
-void vmx_decode(struct vmx_vcpu *v, struct vt_exit *exit)
-{
-    uint32_t reason = (uint32_t)vmread(VMCS_EXIT_REASON);
-    exit->raw = reason;
-    exit->qualification = 0;
-    if (UNLIKELY(reason & EXIT_REASON_ENTRY_FAILURE)) {
-        exit->kind = VT_EXIT_ENTRY_FAILED;
-        return;
-    }
-    if (UNLIKELY(reason >= ARRAY_SIZE(rows) || !rows[reason].kind)) {
-        exit->kind = VT_EXIT_UNKNOWN;
-        decode_qualified(v, exit);
-        return;
-    }
-    exit->kind = rows[reason].kind - 1u;
-    if (rows[reason].decode)
-        rows[reason].decode(v, exit);
-}

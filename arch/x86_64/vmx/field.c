@@ -149,24 +149,39 @@ static void single_step(void)
     vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, vmread(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) | DR6_BS);
 }
 
-void vmx_advance(struct vt_vcpu *vt, uint64_t rip)
+static __attribute__((noinline)) void end_step(uint64_t flags)
 {
-    (void)vt;
+    vmwrite(VMCS_GUEST_RFLAGS, flags & ~RFLAGS_RF);
+    if (flags & RFLAGS_TF)
+        single_step();
+}
+
+static __attribute__((noinline)) void end_shadow(uint64_t shadow)
+{
+    vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, shadow & ~(uint64_t)(VT_SHADOW_STI | VT_SHADOW_MOV_SS));
+}
+
+static inline void advance(uint64_t rip)
+{
     vmwrite(VMCS_GUEST_RIP, rip);
     uint64_t shadow = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
     if (UNLIKELY(shadow & (VT_SHADOW_STI | VT_SHADOW_MOV_SS)))
-        vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, shadow & ~(uint64_t)(VT_SHADOW_STI | VT_SHADOW_MOV_SS));
+        end_shadow(shadow);
     uint64_t flags = vmread(VMCS_GUEST_RFLAGS);
-    if (UNLIKELY(flags & (RFLAGS_TF | RFLAGS_RF))) {
-        vmwrite(VMCS_GUEST_RFLAGS, flags & ~RFLAGS_RF);
-        if (flags & RFLAGS_TF)
-            single_step();
-    }
+    if (UNLIKELY(flags & (RFLAGS_TF | RFLAGS_RF)))
+        end_step(flags);
+}
+
+void vmx_advance(struct vt_vcpu *vt, uint64_t rip)
+{
+    (void)vt;
+    advance(rip);
 }
 
 void vmx_skip(struct vt_vcpu *vt)
 {
-    vmx_advance(vt, vmread(VMCS_GUEST_RIP) + vmread(VMCS_EXIT_INSTRUCTION_LENGTH));
+    (void)vt;
+    advance(vmread(VMCS_GUEST_RIP) + vmread(VMCS_EXIT_INSTRUCTION_LENGTH));
 }
 
 uint32_t vmx_pkru(struct vt_vcpu *vt)

@@ -7,12 +7,12 @@
 #include "arch/x86_64/isa/vmx_controls.h"
 #include "hv/lib/types.h"
 
-NORETURN void vmx_insn_failed(const char *insn, uint64_t operand);
+NORETURN __attribute__((cold)) void vmx_insn_failed(const char *insn, uint64_t operand);
 
 static inline uint64_t vmread(uint32_t field)
 {
-    uint64_t value = 0; /* a failing VMREAD leaves it: checked in debug by vmread_try() at creation, not on the hot path */
-    __asm__ volatile("vmread %1, %0" : "+r"(value) : "r"((uint64_t)field) : "cc");
+    uint64_t value; /* every CPU has the fields that are read this way: for others there is vmread_try() */
+    __asm__ volatile("vmread %1, %0" : "=r"(value) : "r"((uint64_t)field) : "cc");
     return value;
 }
 

@@ -93,7 +93,6 @@ void vmx_unload(struct vt_vcpu *vt)
     struct vmx_vcpu *v = vmx_of(vt);
     guest_state_save(&v->state);
     vmclear(v->vmcs);
-    v->launched = false;
 }
 
 void vmx_reset_extended(struct vt_vcpu *vt)

@@ -12,7 +12,7 @@ struct vmx_caps {
     uint32_t revision;
     uint32_t pin, primary, secondary, exit, entry; /* controls every vCPU starts from */
     uint64_t cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
-    unsigned timer_shift;    /* the preemption timer counts TSC >> shift */
+    uint32_t timer_shift;    /* the preemption timer counts TSC >> shift */
     bool invvpid, invvpid_single, invept_single;
 };
 extern struct vmx_caps vmx_caps;
@@ -20,7 +20,10 @@ extern struct vmx_caps vmx_caps;
 struct vmx_vcpu {
     struct vt_vcpu vt; /* first: vt.h hands out this pointer */
     uint64_t host_rsp; /* as in the VMCS, to save a VMWRITE per entry */
-    bool launched, event_set, nmi_injected, interrupt_window, nmi_window;
+    uint64_t ticks;    /* the last argument of vmx_run() */
+    uint32_t timer_shift;
+    uint32_t timer_field; /* the VMCS field that takes the ticks; a CPU without preemption timer gets one that is not used */
+    bool event_set, nmi_injected, interrupt_window, nmi_window;
     unsigned loaded_cpu;   /* last pCPU it was loaded on */
     uint32_t primary, secondary; /* processor-based controls now in the VMCS */
     uint64_t vectoring;    /* IDT-vectoring information of the last exit, 0 if none */
@@ -40,8 +43,12 @@ static inline struct vmx_vcpu *vmx_of(struct vt_vcpu *v)
     return (struct vmx_vcpu *)v;
 }
 
-/* entry.asm: 0 after a VM exit, else VMfailInvalid (1) or VMfailValid (2). */
-uint64_t vmx_enter(struct vmx_vcpu *v, uint64_t launched);
+/* entry.asm. vmx_run() enters by VMRESUME and, after the exit, ends in vmx_decode(); if there was no entry, in
+ * vmx_not_entered(). vmx_launch() is the same with VMLAUNCH, for the first entry after VMCLEAR. */
+uint32_t vmx_run(struct vt_vcpu *v, uint64_t ticks);
+uint32_t vmx_launch(struct vt_vcpu *v, uint64_t ticks);
+uint32_t vmx_decode(struct vmx_vcpu *v, uint64_t reason);
+uint32_t vmx_not_entered(struct vmx_vcpu *v, bool valid);
 /* The address the CPU jumps to at an exit; never called. */
 void vmx_exit_entry(void);
 
@@ -75,11 +82,13 @@ void vmx_advance(struct vt_vcpu *v, uint64_t rip);
 uint32_t vmx_pkru(struct vt_vcpu *v);
 void vmx_flush_linear(struct vt_vcpu *v);
 
-/* run.c */
-void vmx_run(struct vt_vcpu *v, uint64_t deadline, struct vt_exit *exit);
-
-/* exit.c: decode the current VMCS's exit reason into a neutral exit */
-void vmx_decode(struct vmx_vcpu *v, struct vt_exit *exit);
+/* exit.c: a row per basic exit reason: the neutral kind, and what else there is to read. */
+struct vmx_exit_row {
+    uint32_t kind;
+    uint32_t (*decode)(struct vmx_vcpu *v, struct vt_exit *exit); /* sets and returns exit->kind */
+};
+enum { VMX_EXIT_ROWS = 80 };
+extern const struct vmx_exit_row vmx_exit_rows[VMX_EXIT_ROWS];
 
 /* inject.c */
 void vmx_inject(struct vt_vcpu *v, const struct vt_event *event);

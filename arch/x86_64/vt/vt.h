@@ -47,7 +47,7 @@ enum vt_field {
 
 /* X(kind, text): every neutral exit, with the words the monitor shows. The table of handlers has one row for each. */
 #define VT_EXIT_LIST(X) \
-    X(CPUID, "CPUID") X(HYPERCALL, "hypercall") X(IO, "port I/O") X(MMIO, "memory-mapped I/O or first touch") \
+    X(UNKNOWN, "unknown exit") X(CPUID, "CPUID") X(HYPERCALL, "hypercall") X(IO, "port I/O") X(MMIO, "memory-mapped I/O or first touch") \
     X(RDMSR, "RDMSR") X(WRMSR, "WRMSR") X(INTERRUPT, "external interrupt") X(TIMER, "slice or timer end") \
     X(INTERRUPT_WINDOW, "interrupt window") X(NMI_WINDOW, "NMI window") X(HLT, "HLT") X(PAUSE, "PAUSE loop") \
     X(CR_WRITE, "control register write") X(CR_READ, "control register read") X(DR_ACCESS, "debug register access") \
@@ -57,7 +57,7 @@ enum vt_field {
     X(RDTSC, "RDTSC") X(RDPMC, "RDPMC") X(INVLPG, "INVLPG") X(WBINVD, "INVD or WBINVD") X(DESCRIPTOR, "descriptor-table access") \
     X(RDRAND, "RDRAND or RDSEED") X(MWAIT, "MONITOR or MWAIT") X(UNDEFINED, "instruction of a hidden feature") \
     X(TASK_SWITCH, "hardware task switch") X(INIT, "INIT signal") X(SIPI, "start-up IPI") \
-    X(BAD_NESTED_PAGE, "nested-paging misconfiguration") X(ENTRY_FAILED, "VM-entry failure") X(UNKNOWN, "unknown exit")
+    X(BAD_NESTED_PAGE, "nested-paging misconfiguration") X(ENTRY_FAILED, "VM-entry failure")
 
 enum vt_exit_kind {
 #define VT_EXIT_ENUM(kind, text) VT_EXIT_##kind,
@@ -78,7 +78,7 @@ struct vt_event {
 struct vt_exit {
     uint32_t kind;          /* enum vt_exit_kind */
     uint32_t raw;           /* the hardware's reason, for messages and the trace */
-    uint64_t qualification; /* the hardware's detail where it was read, else 0 */
+    uint64_t qualification; /* the hardware's detail, for kinds that have one */
     union {
         struct { uint16_t port; uint8_t size; bool in, string, rep; } io;
         struct { gpa_t gpa; gva_t gva; bool gva_valid, read, write, fetch; } mem;
@@ -110,8 +110,9 @@ struct vt_vcpu_config {
 
 struct vt_vcpu {
     uint64_t gpr[VT_GPR_COUNT];
-    uint64_t entry_tsc, exit_tsc; /* host TSC around the last run() */
+    uint64_t exit_tsc;            /* host TSC at the last exit */
     uint64_t tsc_offset;          /* guest TSC = host TSC + tsc_offset */
+    struct vt_exit exit;          /* the last one */
     /* the rest is the backend's */
 };
 
@@ -143,8 +144,8 @@ struct vt_ops {
     void (*load)(struct vt_vcpu *v);   /* make current on this pCPU, with all state the hardware does not switch */
     void (*unload)(struct vt_vcpu *v); /* save all of it; afterwards any pCPU may load it */
 
-    /* Enter until an exit, at the latest at host TSC `deadline`. */
-    void (*run)(struct vt_vcpu *v, uint64_t deadline, struct vt_exit *exit);
+    /* Enter until an exit, at the latest after `ticks` of the TSC; v->exit says what it was; returns its kind. */
+    uint32_t (*run)(struct vt_vcpu *v, uint64_t ticks);
 
     uint64_t (*get)(struct vt_vcpu *v, enum vt_field field);
     void (*set)(struct vt_vcpu *v, enum vt_field field, uint64_t value);
