@@ -195,8 +195,7 @@ test: setup
 	scripts/run-boot-tests --jobs $(JOBS) --after $(B)/unit.log
 
 bench: setup
-	@+$(MAKE) --no-print-directory all
-	@[ -x scripts/bench ] || { echo "bench: scripts/bench does not exist yet"; exit 1; }
+	@+$(MAKE) --no-print-directory all guests
 	scripts/bench
 
 # Not part of unit: runs until FUZZ_SECONDS are over, or a crash is found.

@@ -1,0 +1,1 @@
+void guest_main(const char *c); void guest_main(const char *c){(void)c;}
