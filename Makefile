@@ -1,6 +1,6 @@
 # Trapeze: the only entry.  make run | test | check | image | bench | size | clean
 MAKEFLAGS += --no-builtin-rules
-ifeq ($(findstring -j,$(MAKEFLAGS))$(findstring jobserver,$(MAKEFLAGS)),)
+ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 SHELL := /bin/bash
@@ -16,6 +16,7 @@ endif
 
 .PHONY: all
 all: $(B)/trapeze.elf $(B)/BOOTX64.EFI
+	@:
 
 # ---- the hypervisor ---------------------------------------------------------------------------------------------
 CC := gcc
@@ -174,6 +175,7 @@ RUN_OPTIONS ?= --cpus 2 --mem 1024
 GUESTS := $(B)/guests/vmlinuz $(B)/guests/memtest86+x64.bin $(B)/guests/initrd.gz
 -include guests/rules.mk
 guests: $(GUESTS)
+	@:
 $(B)/guests/vmlinuz $(B)/guests/memtest86+x64.bin &:
 	scripts/fetch-guests
 $(B)/guests/initrd.gz: scripts/make-initrd
