@@ -164,7 +164,7 @@ check: setup
 	@+$(MAKE) --no-print-directory all checked layers unit
 
 # ---- images, emulators, tests ---------------------------------------------------------------------------------------
-CONFIG ?= $(if $(wildcard guests/rules.mk),configs/default.cfg,tests/emu/minimal.cfg)
+CONFIG ?= configs/default.cfg
 IMAGE ?= $(B)/trapeze.img
 EMU ?= auto
 SETUP ?= yes
