@@ -41,8 +41,9 @@ HV_O := $(HV_C:%.c=$(B)/hv/%.o) $(HV_ASM:%.asm=$(B)/hv/%.asm.o)
 GEN := $(patsubst %.c,$(B)/gen/%.inc,$(OFFSETS_C))
 
 # On the path of every exit: no frame pointers, so a backtrace leaves their functions out.
-HOT_C := $(addprefix arch/x86_64/vmx/,run.c exit.c field.c inject.c apicv.c) hv/dev/bus.c \
-  $(addprefix hv/vm/,time.c interrupt.c emulate.c access.c exit_misc.c exit_io.c exit_msr.c exit_cr.c exit_mmio.c pv.c)
+HOT_C := arch/x86_64/cpu/guest_state.c hv/sched/policy.c hv/dev/vlapic.c hv/dev/vlapic_timer.c hv/dev/vlapic_registers.c \
+  $(addprefix arch/x86_64/vmx/,vcpu.c run.c exit.c field.c inject.c apicv.c) hv/dev/bus.c \
+  $(addprefix hv/vm/,dispatch.c run.c time.c interrupt.c emulate.c access.c exit_misc.c exit_io.c exit_msr.c exit_cr.c exit_mmio.c pv.c)
 HOT_CFLAGS := -fomit-frame-pointer $(if $(findstring clang,$(CC)),,-mpreferred-stack-boundary=3)
 $(HOT_C:%.c=$(B)/hv/%.o): HV_CFLAGS += $(HOT_CFLAGS)
 $(B)/hv/%.o: %.c

@@ -20,6 +20,7 @@
 #include "hv/terminals.h"
 #include "hv/version.h"
 #include "hv/vm/dispatch.h"
+#include "hv/vm/exits.h"
 #include "hv/vm/output.h"
 
 #define CONFIG_FILE     "trapeze.cfg"
@@ -255,6 +256,7 @@ static void on_own_stack(void *arg)
     if (vt.init(&env) != VT_OK)
         panic("this CPU cannot run guests (the reason is above)");
     enable_virtualization();
+    exit_msr_init();
     dispatch_init(keep_house);
     root.cpus = bringup_other_cpus(ap_main);
     read_config();

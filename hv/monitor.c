@@ -119,7 +119,7 @@ static void show_devices(const struct partition *p, const struct shell_printer *
 static void show_vcpu(const struct vcpu *v, const struct shell_printer *out)
 {
     static const char *const states[] = { "runs or waits for a CPU", "halted", "waits for a start-up IPI" };
-    const struct vcpu_snapshot *s = &v->snapshot;
+    const struct vt_snapshot *s = &v->snapshot;
     const uint64_t *g = v->vt->gpr;
     say(out, "vCPU %u: %s, CPU %u; registers as of its last turn:", v->index, states[atomic_load(&v->state)], v->sched.cpu);
     say(out, "  rip %016lx rsp %016lx rflags %08lx", s->rip, s->rsp, s->rflags);

@@ -163,7 +163,7 @@ void dispatch_unload(void)
     struct vcpu *v = d->loaded;
     if (!v)
         return;
-    vcpu_take_snapshot(v);
+    vt.snapshot(v->vt, &v->snapshot);
     vt.unload(v->vt);
     d->loaded = NULL;
     spin_lock(&d->lock);

@@ -25,15 +25,16 @@ static bool pae_paging(uint64_t cr0, uint64_t cr4, uint64_t efer)
 }
 
 /* SDM vol 2, "MOV-Move to/from Control Registers": what raises #GP(0). */
-static bool cr0_is_legal(struct vcpu *v, uint64_t value, uint64_t cr4, uint64_t efer, uint64_t old)
+static bool cr0_is_consistent(uint64_t value)
+{
+    if (value >> 32 || ((value & CR0_NW) && !(value & CR0_CD)))
+        return false;
+    return !(value & CR0_PG) || (value & CR0_PE);
+}
+
+static bool paging_may_change(struct vcpu *v, uint64_t value, uint64_t cr4, uint64_t efer, uint64_t old)
 {
     bool code64 = vt.get(v->vt, VT_ACCESS + VT_CS) & VT_ACCESS_L;
-    if (value >> 32)
-        return false;
-    if ((value & CR0_NW) && !(value & CR0_CD))
-        return false;
-    if ((value & CR0_PG) && !(value & CR0_PE))
-        return false;
     if ((value & CR0_PG) && !(old & CR0_PG) && (efer & EFER_LME) && (!(cr4 & CR4_PAE) || code64))
         return false;
     if (!(value & CR0_PG) && (old & CR0_PG) && ((cr4 & CR4_PCIDE) || ((efer & EFER_LMA) && code64)))
@@ -43,10 +44,17 @@ static bool cr0_is_legal(struct vcpu *v, uint64_t value, uint64_t cr4, uint64_t 
 
 static bool write_cr0(struct vcpu *v, uint64_t value)
 {
-    uint64_t old = vt.get(v->vt, VT_CR0), cr4 = vt.get(v->vt, VT_CR4), efer = vt.get(v->vt, VT_EFER);
+    uint64_t old = vt.get(v->vt, VT_CR0), efer = vt.get(v->vt, VT_EFER);
     uint64_t changed = old ^ value;
 
-    if (!cr0_is_legal(v, value, cr4, efer, old))
+    if (!cr0_is_consistent(value))
+        return false;
+    if (LIKELY(!(changed & ~(CR0_CD | CR0_NW | CR0_NE)) && (efer & EFER_LMA))) {
+        vt.set(v->vt, VT_CR0, value); /* nothing that the translation of addresses depends on */
+        return true;
+    }
+    uint64_t cr4 = vt.get(v->vt, VT_CR4);
+    if (!paging_may_change(v, value, cr4, efer, old))
         return false;
     if (changed & CR0_PG) {
         uint64_t lma = (value & CR0_PG) && (efer & EFER_LME) ? EFER_LMA : 0;
@@ -65,11 +73,16 @@ static bool write_cr0(struct vcpu *v, uint64_t value)
 
 static bool write_cr4(struct vcpu *v, uint64_t value)
 {
-    uint64_t old = vt.get(v->vt, VT_CR4), efer = vt.get(v->vt, VT_EFER), cr3 = vt.get(v->vt, VT_CR3);
-    uint64_t changed = old ^ value;
+    uint64_t changed = vt.get(v->vt, VT_CR4) ^ value;
 
-    if (value & ~cpuid_cr4_allowed(&v->cpuid))
+    if (value & ~v->cr4_allowed)
         return false;
+    v->cpuid_1_valid = false;
+    if (LIKELY(!(changed & ~(CR4_MCE | CR4_OSXSAVE)))) {
+        vt.set(v->vt, VT_CR4, value);
+        return true;
+    }
+    uint64_t efer = vt.get(v->vt, VT_EFER), cr3 = vt.get(v->vt, VT_CR3);
     if ((efer & EFER_LMA) && (changed & (CR4_LA57 | CR4_PAE)) )
         return false;
     if ((changed & value & CR4_PCIDE) && (!(efer & EFER_LMA) || (cr3 & CR3_PCID)))
@@ -106,7 +119,7 @@ static bool write_cr8(struct vcpu *v, uint64_t value)
 static uint64_t gpr_value(struct vcpu *v, unsigned gpr)
 {
     uint64_t value = gpr == VT_RSP ? vt.get(v->vt, VT_RSP_) : v->vt->gpr[gpr];
-    return vcpu_insn_mode(v) == INSN_MODE_64 ? value : (uint32_t)value;
+    return LIKELY(!(value >> 32)) || vcpu_insn_mode(v) == INSN_MODE_64 ? value : (uint32_t)value;
 }
 
 enum vcpu_next exit_cr_write(struct vcpu *v, const struct vt_exit *exit)

@@ -23,14 +23,23 @@ static __attribute__((noinline)) enum vcpu_next cpuid_by_state(struct vcpu *v)
     struct cpuid_regs r;
     const struct cpuid_state state = { vt.get(v->vt, VT_CR4), vt.get(v->vt, VT_XCR0), vlapic_enabled(&v->lapic) };
     cpuid_lookup(&v->cpuid, (uint32_t)g[VT_RAX], (uint32_t)g[VT_RCX], &state, &r);
+    if ((uint32_t)g[VT_RAX] == CPUID_FEATURES) {
+        v->cpuid_1 = r;
+        v->cpuid_1_valid = true;
+    }
     return answer_cpuid(v, &r);
 }
 
 enum vcpu_next exit_cpuid(struct vcpu *v, const struct vt_exit *exit)
 {
     (void)exit;
-    const struct cpuid_regs *r = cpuid_plain(&v->cpuid, (uint32_t)v->vt->gpr[VT_RAX]);
-    return LIKELY(r != NULL) ? answer_cpuid(v, r) : cpuid_by_state(v);
+    uint32_t leaf = (uint32_t)v->vt->gpr[VT_RAX];
+    const struct cpuid_regs *r = cpuid_plain(&v->cpuid, leaf);
+    if (LIKELY(r != NULL))
+        return answer_cpuid(v, r);
+    if (LIKELY(leaf == CPUID_FEATURES && v->cpuid_1_valid))
+        return answer_cpuid(v, &v->cpuid_1);
+    return cpuid_by_state(v);
 }
 
 enum vcpu_next exit_interrupt(struct vcpu *v, const struct vt_exit *exit)

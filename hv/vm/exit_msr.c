@@ -324,7 +324,7 @@ static const struct msr_row rows[] = {
     { IA32_EFER, IA32_EFER, NULL, write_efer },
 };
 
-static const struct msr_row *find(uint32_t msr)
+static const struct msr_row *search(uint32_t msr)
 {
     size_t low = 0, high = ARRAY_SIZE(rows);
     while (low < high) {
@@ -337,6 +337,25 @@ static const struct msr_row *find(uint32_t msr)
             return &rows[mid];
     }
     return NULL;
+}
+
+/* The row + 1 of each of the first MSRs, which are the busy ones. */
+#define INDEXED 0x900
+static uint8_t row_of[INDEXED];
+
+void exit_msr_init(void)
+{
+    for (uint32_t msr = 0; msr < INDEXED; msr++) {
+        const struct msr_row *row = search(msr);
+        row_of[msr] = row ? (uint8_t)(row - rows + 1) : 0;
+    }
+}
+
+static inline const struct msr_row *find(uint32_t msr)
+{
+    if (LIKELY(msr < INDEXED))
+        return row_of[msr] ? &rows[row_of[msr] - 1] : NULL;
+    return search(msr);
 }
 
 static void log_once(struct vcpu *v, uint32_t msr, bool write, uint64_t value)

@@ -5,6 +5,9 @@
 
 #include "hv/vm/vm.h"
 
+/* Once, before any vCPU runs. */
+void exit_msr_init(void);
+
 typedef enum vcpu_next (*exit_handler_t)(struct vcpu *v, const struct vt_exit *exit);
 extern const exit_handler_t exit_handlers[VT_EXIT_KINDS];
 

@@ -104,6 +104,11 @@ void vcpu_apic_changed(struct vcpu *v)
 {
     vt.apic_mode(v->vt, vlapic_enabled(&v->lapic), vlapic_in_x2apic(&v->lapic));
     v->apicv = vt.features()->apicv && vlapic_enabled(&v->lapic);
+    v->cpuid_1_valid = false;
+    if (v->apicv) {
+        vlapic_sync(&v->lapic);
+        vt.apic_set_status(v->vt, vlapic_interrupt_status(&v->lapic));
+    }
     set_deadline(v);
     atomic_fetch_or(&v->requests, VCPU_REQ_EVENT);
 }
@@ -122,22 +127,29 @@ void partition_timers_changed(struct partition *p)
         vcpu_kick(boot, VCPU_REQ_TIMER);
 }
 
+static __attribute__((noinline)) void expire_devices(struct partition *p)
+{
+    vtime_t now = vm_now(p);
+    spin_lock(&p->lock);
+    if (bus_next_deadline(&p->bus) <= now)
+        bus_expire(&p->bus, now);
+    p->device_deadline = bus_next_deadline(&p->bus);
+    p->device_deadline_tsc = vm_vtime_to_tsc(p, p->device_deadline);
+    spin_unlock(&p->lock);
+}
+
 void vcpu_timers(struct vcpu *v)
 {
-    struct partition *p = v->part;
-    vtime_t now = vm_now(p);
+    uint64_t guest_tsc = vm_guest_tsc(v);
+    bool by_tsc = vlapic_next_tsc_deadline(&v->lapic) <= guest_tsc;
 
-    if (v->apicv)
-        vlapic_sync(&v->lapic);
-    vlapic_expire(&v->lapic, now, vm_guest_tsc(v));
-    if (v->index == 0) {
-        spin_lock(&p->lock);
-        if (bus_next_deadline(&p->bus) <= now)
-            bus_expire(&p->bus, now);
-        p->device_deadline = bus_next_deadline(&p->bus);
-        p->device_deadline_tsc = vm_vtime_to_tsc(p, p->device_deadline);
-        spin_unlock(&p->lock);
+    if (by_tsc || vlapic_next_deadline(&v->lapic) != VTIME_NEVER) {
+        if (v->apicv)
+            vlapic_sync(&v->lapic);
+        vlapic_expire(&v->lapic, by_tsc ? 0 : vm_now(v->part), guest_tsc);
     }
+    if (v->index == 0 && rdtsc() >= v->part->device_deadline_tsc)
+        expire_devices(v->part);
     set_deadline(v);
 }
 
@@ -164,15 +176,17 @@ static void inject_from_pic(struct vcpu *v)
         inject_interrupt(v, vector);
 }
 
-/* With virtual-interrupt delivery the CPU itself takes what the register page holds; it only has to be told. */
+/* With virtual-interrupt delivery the CPU itself takes what the register page holds; it only has to be told of what
+ * was added. It keeps SVI and RVI itself for all that it knows of. */
 static void update_hardware(struct vcpu *v)
 {
     uint64_t eoi_exits[4];
-    vlapic_sync(&v->lapic);
     vlapic_collect(&v->lapic);
-    bool changed = vlapic_eoi_exits(&v->lapic, eoi_exits);
-    uint16_t status = vlapic_interrupt_status(&v->lapic);
-    vt.apic_update(v->vt, (uint8_t)status, (uint8_t)(status >> 8), changed ? eoi_exits : NULL);
+    if (UNLIKELY(vlapic_eoi_exits(&v->lapic, eoi_exits)))
+        vt.apic_eoi_exits(v->vt, eoi_exits);
+    unsigned highest = vlapic_highest_irr(&v->lapic);
+    if (highest > (vt.apic_status(v->vt) & 0xff))
+        vt.apic_set_rvi(v->vt, (uint8_t)highest);
 }
 
 /* Returns whether an interrupt still waits for a window. */

@@ -95,13 +95,14 @@ bool vcpu_create(struct partition *p, unsigned index)
         return false;
     }
     build_cpuid(v);
+    v->cr4_allowed = cpuid_cr4_allowed(&v->cpuid);
     struct vt_vcpu_config config = {
         .nested_root = p->nested.root,
         .apic_page = hpa_to_ptr(v->apic_page),
         .apic_page_hpa = v->apic_page,
         .apic_access_hpa = p->apic_access,
         .spec_ctrl = guest_state_has_msr(GUEST_SPEC_CTRL),
-        .cr4_allowed = cpuid_cr4_allowed(&v->cpuid),
+        .cr4_allowed = v->cr4_allowed & ~CR4_OSXSAVE, /* CPUID shows it: see cpuid_1 */
     };
     if (vt.vcpu_create(&config, &v->vt) != VT_OK) {
         v->vt = NULL;
@@ -142,6 +143,7 @@ static void reset_registers(struct vcpu *v)
     reset_segment(v, VT_TR, 0, 0, ACCESS_TSS);
     v->nmi_pending = false;
     v->insn_cache.valid = 0;
+    v->cpuid_1_valid = false;
 }
 
 void vcpu_reset(struct vcpu *v)
@@ -177,12 +179,4 @@ void vcpu_start_at(struct vcpu *v, uint8_t sipi_vector)
     vt.set(v->vt, VT_SELECTOR + VT_CS, (uint64_t)sipi_vector << 8);
     vt.set(v->vt, VT_BASE + VT_CS, (uint64_t)sipi_vector << 12);
     vt.set(v->vt, VT_RIP, 0);
-}
-
-void vcpu_take_snapshot(struct vcpu *v)
-{
-    v->snapshot = (struct vcpu_snapshot){
-        vt.get(v->vt, VT_RIP), vt.get(v->vt, VT_RSP_), vt.get(v->vt, VT_RFLAGS), vt.get(v->vt, VT_CR0),
-        vt.get(v->vt, VT_CR3), vt.get(v->vt, VT_CR4), vt.get(v->vt, VT_EFER), vt.get(v->vt, VT_SELECTOR + VT_CS),
-    };
 }

@@ -67,11 +67,6 @@ struct vcpu_msrs {
     uint64_t misc_enable, mtrr_def_type, mtrr_fixed[11], mtrr_var[16], mcg_status, feature_control;
 };
 
-/* What `info` shows of a vCPU, kept when it leaves its pCPU: its hardware state is then out of others' reach. */
-struct vcpu_snapshot {
-    uint64_t rip, rsp, rflags, cr0, cr3, cr4, efer, cs;
-};
-
 struct vcpu {
     struct vt_vcpu *vt;
     struct partition *part;
@@ -101,10 +96,13 @@ struct vcpu {
 
     struct insn_cache insn_cache;
     struct cpuid_table cpuid;
+    struct cpuid_regs cpuid_1;    /* leaf 1 for the present CR4.OSXSAVE and IA32_APIC_BASE.EN, whose changes exit */
+    bool cpuid_1_valid;
+    uint64_t cr4_allowed;         /* CR4 bits the guest may set: cpuid_cr4_allowed() */
     struct vcpu_msrs msr;
     uint64_t exit_count[VT_EXIT_KINDS];
     uint64_t exit_ticks[VT_EXIT_KINDS]; /* host TSC ticks in the hypervisor, by the exit that led there */
-    struct vcpu_snapshot snapshot;
+    struct vt_snapshot snapshot;  /* as it last left its pCPU */
 };
 
 enum partition_state { PART_STOPPED, PART_RUNNING, PART_PAUSED, PART_ENDED };
@@ -184,8 +182,6 @@ void vcpu_start_at(struct vcpu *v, uint8_t sipi_vector);
 
 /* ---- run.c ---- */
 enum vcpu_next vcpu_run(struct vcpu *v, uint64_t until);
-
-void vcpu_take_snapshot(struct vcpu *v);  /* before it is unloaded */
 
 /* ---- run.c: both keep run_until in step ---- */
 void vcpu_set_deadline(struct vcpu *v, uint64_t tsc);

@@ -34,6 +34,9 @@ static struct {
     uint64_t xcr0;
     size_t xsave_size;
     bool msr[GUEST_MSR_COUNT];
+    unsigned msr_count; /* those that exist here: numbers, and places in guest_state.msr[] */
+    uint32_t msr_number[GUEST_MSR_COUNT];
+    uint8_t msr_slot[GUEST_MSR_COUNT];
 } host;
 
 static bool msr_exists(enum guest_msr which)
@@ -58,8 +61,13 @@ void guest_state_init(void)
     } else {
         log_line("cpu: no XSAVE: guests get x87 and SSE only, switched by FXSAVE");
     }
-    for (unsigned i = 0; i < GUEST_MSR_COUNT; i++)
+    for (unsigned i = 0; i < GUEST_MSR_COUNT; i++) {
         host.msr[i] = msr_exists(i);
+        if (!host.msr[i])
+            continue;
+        host.msr_number[host.msr_count] = msr_rows[i].msr;
+        host.msr_slot[host.msr_count++] = (uint8_t)i;
+    }
     log_line("cpu: extended state %zu bytes, XCR0 mask 0x%lx, TSC_AUX %s, SPEC_CTRL %s", host.xsave_size, host.xcr0,
              host.msr[GUEST_TSC_AUX] ? "switched" : "absent", host.msr[GUEST_SPEC_CTRL] ? "switched" : "absent");
 }
@@ -109,9 +117,8 @@ void guest_state_load(struct guest_state *s)
     write_dr2(s->dr[2]);
     write_dr3(s->dr[3]);
     write_dr6(s->dr6);
-    for (unsigned i = 0; i < GUEST_MSR_COUNT; i++)
-        if (host.msr[i])
-            wrmsr(msr_rows[i].msr, s->msr[i]);
+    for (unsigned i = 0; i < host.msr_count; i++)
+        wrmsr(host.msr_number[i], s->msr[host.msr_slot[i]]);
     s->loaded = true;
 }
 
@@ -130,8 +137,7 @@ void guest_state_save(struct guest_state *s)
     s->dr[2] = read_dr2();
     s->dr[3] = read_dr3();
     s->dr6 = read_dr6();
-    for (unsigned i = 0; i < GUEST_MSR_COUNT; i++)
-        if (host.msr[i])
-            s->msr[i] = rdmsr(msr_rows[i].msr);
+    for (unsigned i = 0; i < host.msr_count; i++)
+        s->msr[host.msr_slot[i]] = rdmsr(host.msr_number[i]);
     s->loaded = false;
 }

@@ -7,13 +7,23 @@
 #define MODE_BITS (PROC2_VIRTUALIZE_APIC_ACCESSES | PROC2_VIRTUALIZE_X2APIC_MODE | \
                    PROC2_APIC_REGISTER_VIRTUALIZATION | PROC2_VIRTUAL_INTERRUPT_DELIVERY)
 
-void vmx_apic_update(struct vt_vcpu *vt, uint8_t rvi, uint8_t svi, const uint64_t eoi_exits[4])
+void vmx_apic_set_status(struct vt_vcpu *vt, uint16_t status)
 {
     (void)vt;
-    vmwrite(VMCS_GUEST_INTERRUPT_STATUS, (uint64_t)svi << 8 | rvi);
-    if (eoi_exits)
-        for (unsigned i = 0; i < 4; i++)
-            vmwrite(VMCS_EOI_EXIT_BITMAP(i), eoi_exits[i]);
+    vmwrite(VMCS_GUEST_INTERRUPT_STATUS, status);
+}
+
+void vmx_apic_set_rvi(struct vt_vcpu *vt, uint8_t vector)
+{
+    (void)vt;
+    vmwrite(VMCS_GUEST_INTERRUPT_STATUS, (vmread(VMCS_GUEST_INTERRUPT_STATUS) & 0xff00) | vector);
+}
+
+void vmx_apic_eoi_exits(struct vt_vcpu *vt, const uint64_t bitmap[4])
+{
+    (void)vt;
+    for (unsigned i = 0; i < 4; i++)
+        vmwrite(VMCS_EOI_EXIT_BITMAP(i), bitmap[i]);
 }
 
 uint16_t vmx_apic_status(struct vt_vcpu *vt)

@@ -195,3 +195,18 @@ void vmx_flush_linear(struct vt_vcpu *vt)
     if (vmx_caps.invvpid)
         invvpid(vmx_caps.invvpid_single ? INVVPID_SINGLE_CONTEXT : INVVPID_ALL_CONTEXTS, vmx_of(vt)->vpid);
 }
+
+void vmx_snapshot(struct vt_vcpu *vt, struct vt_snapshot *out)
+{
+    struct vmx_vcpu *v = vmx_of(vt);
+    *out = (struct vt_snapshot){
+        .rip = vmread(VMCS_GUEST_RIP),
+        .rsp = vmread(VMCS_GUEST_RSP),
+        .rflags = vmread(VMCS_GUEST_RFLAGS),
+        .cr0 = masked(VMCS_GUEST_CR0, VMCS_CR0_READ_SHADOW, v->cr0_mask),
+        .cr3 = vmread(VMCS_GUEST_CR3),
+        .cr4 = masked(VMCS_GUEST_CR4, VMCS_CR4_READ_SHADOW, v->cr4_mask),
+        .efer = vmread(VMCS_GUEST_IA32_EFER),
+        .cs = vmread(VMCS_GUEST_CS_SELECTOR),
+    };
+}

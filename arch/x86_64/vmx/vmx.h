@@ -81,6 +81,7 @@ void vmx_skip(struct vt_vcpu *v);
 void vmx_advance(struct vt_vcpu *v, uint64_t rip);
 uint32_t vmx_pkru(struct vt_vcpu *v);
 void vmx_flush_linear(struct vt_vcpu *v);
+void vmx_snapshot(struct vt_vcpu *v, struct vt_snapshot *out);
 
 /* exit.c: a row per basic exit reason: the neutral kind, and what else there is to read. */
 struct vmx_exit_row {
@@ -99,7 +100,9 @@ bool vmx_can_take_nmi(struct vt_vcpu *v);
 void vmx_request_window(struct vt_vcpu *v, bool interrupt, bool nmi);
 
 /* apicv.c */
-void vmx_apic_update(struct vt_vcpu *v, uint8_t rvi, uint8_t svi, const uint64_t eoi_exits[4]);
+void vmx_apic_set_status(struct vt_vcpu *v, uint16_t status);
+void vmx_apic_set_rvi(struct vt_vcpu *v, uint8_t vector);
+void vmx_apic_eoi_exits(struct vt_vcpu *v, const uint64_t bitmap[4]);
 uint16_t vmx_apic_status(struct vt_vcpu *v);
 void vmx_apic_mode(struct vt_vcpu *v, bool enabled, bool x2apic);
 void vmx_tpr_threshold(struct vt_vcpu *v, uint8_t class);

@@ -108,6 +108,11 @@ struct vt_vcpu_config {
     bool spec_ctrl;         /* the guest may use IA32_SPEC_CTRL */
 };
 
+/* What `info` shows of a vCPU that runs or is loaded elsewhere. */
+struct vt_snapshot {
+    uint64_t rip, rsp, rflags, cr0, cr3, cr4, efer, cs;
+};
+
 struct vt_vcpu {
     uint64_t gpr[VT_GPR_COUNT];
     uint64_t exit_tsc;            /* host TSC at the last exit */
@@ -165,8 +170,10 @@ struct vt_ops {
     void (*request_window)(struct vt_vcpu *v, bool interrupt, bool nmi); /* exit as soon as one could be taken */
 
     /* Virtual-interrupt delivery (features()->apicv): tell the hardware what the register page now holds. */
-    void (*apic_update)(struct vt_vcpu *v, uint8_t rvi, uint8_t svi, const uint64_t eoi_exits[4]);
-    uint16_t (*apic_status)(struct vt_vcpu *v); /* SVI << 8 | RVI, as the hardware left them */
+    uint16_t (*apic_status)(struct vt_vcpu *v); /* SVI << 8 | RVI: highest vector in service, highest requested */
+    void (*apic_set_status)(struct vt_vcpu *v, uint16_t status);
+    void (*apic_set_rvi)(struct vt_vcpu *v, uint8_t vector);
+    void (*apic_eoi_exits)(struct vt_vcpu *v, const uint64_t bitmap[4]); /* vectors whose EOI has to exit */
     void (*apic_mode)(struct vt_vcpu *v, bool enabled, bool x2apic);
     void (*tpr_threshold)(struct vt_vcpu *v, uint8_t class);
 
@@ -177,6 +184,7 @@ struct vt_ops {
 
     /* Explain the failed entry: one line per broken rule. */
     void (*explain_entry)(struct vt_vcpu *v, void (*line)(void *ctx, const char *text), void *ctx);
+    void (*snapshot)(struct vt_vcpu *v, struct vt_snapshot *out); /* while it is loaded */
     /* The hardware's own names and values (VMCS or VMCB), for `info`. */
     void (*dump)(struct vt_vcpu *v, void (*line)(void *ctx, const char *text), void *ctx);
 };
