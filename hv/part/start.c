@@ -147,7 +147,7 @@ static void reset_vcpu(struct vcpu *v, const struct load_cpu *c)
     if (v->index == 0)
         set_registers(v, c);
     vcpu_apic_changed(v);
-    vt.unload(v->vt);
+    vt.unload(v->vt, false);
     memset(v->exit_count, 0, sizeof v->exit_count);
     memset(v->exit_ticks, 0, sizeof v->exit_ticks);
     atomic_store(&v->state, v->index == 0 ? VCPU_RUNNABLE : VCPU_WAIT_SIPI);

@@ -164,7 +164,7 @@ void dispatch_unload(void)
     if (!v)
         return;
     vt.snapshot(v->vt, &v->snapshot);
-    vt.unload(v->vt);
+    vt.unload(v->vt, !v->parked && !(v->sched.allowed & (v->sched.allowed - 1)));
     d->loaded = NULL;
     spin_lock(&d->lock);
     v->sched.pinned = false;

@@ -122,25 +122,30 @@ static uint64_t gpr_value(struct vcpu *v, unsigned gpr)
     return LIKELY(!(value >> 32)) || vcpu_insn_mode(v) == INSN_MODE_64 ? value : (uint32_t)value;
 }
 
+static bool write_cr(struct vcpu *v, unsigned cr, uint64_t value)
+{
+    switch (cr) {
+    case 0: return write_cr0(v, value);
+    case 3: return write_cr3(v, value);
+    case 4: return write_cr4(v, value);
+    case 8: return write_cr8(v, value);
+    default: return false;
+    }
+}
+
+static bool write_parts_of_cr0(struct vcpu *v, const struct vt_exit *exit)
+{
+    uint64_t cr0 = vt.get(v->vt, VT_CR0);
+    if (exit->cr.how == VT_CR_CLTS)
+        return write_cr0(v, cr0 & ~CR0_TS);
+    return write_cr0(v, (cr0 & ~UINT64_C(0xe)) | (exit->cr.lmsw_value & 0xf)); /* LMSW sets PE but never clears it */
+}
+
 enum vcpu_next exit_cr_write(struct vcpu *v, const struct vt_exit *exit)
 {
-    bool ok = false;
-    if (exit->cr.clts) {
-        ok = write_cr0(v, vt.get(v->vt, VT_CR0) & ~CR0_TS);
-    } else if (exit->cr.lmsw) {
-        uint64_t cr0 = vt.get(v->vt, VT_CR0); /* LMSW sets PE but never clears it */
-        ok = write_cr0(v, (cr0 & ~UINT64_C(0xe)) | (exit->cr.lmsw_value & 0xf));
-    } else {
-        uint64_t value = gpr_value(v, exit->cr.gpr);
-        switch (exit->cr.cr) {
-        case 0: ok = write_cr0(v, value); break;
-        case 3: ok = write_cr3(v, value); break;
-        case 4: ok = write_cr4(v, value); break;
-        case 8: ok = write_cr8(v, value); break;
-        default: break;
-        }
-    }
-    if (ok)
+    bool ok = LIKELY(exit->cr.how == VT_CR_MOV) ? write_cr(v, exit->cr.cr, gpr_value(v, exit->cr.gpr))
+                                                : write_parts_of_cr0(v, exit);
+    if (LIKELY(ok))
         vt.skip(v->vt);
     else
         vcpu_gp(v);

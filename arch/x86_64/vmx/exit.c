@@ -87,15 +87,19 @@ static uint32_t decode_ept_misconfiguration(struct vmx_vcpu *v, struct vt_exit *
 static uint32_t decode_cr(struct vmx_vcpu *v, struct vt_exit *exit)
 {
     uint64_t q = vmread(VMCS_EXIT_QUALIFICATION);
-    unsigned type = QUALIFICATION_CR_ACCESS(q);
+    unsigned access = QUALIFICATION_CR_ACCESS(q);
     (void)v;
     exit->qualification = q;
-    exit->cr.cr = type >= CR_ACCESS_CLTS ? 0 : q & 0xf;
     exit->cr.gpr = (uint8_t)QUALIFICATION_CR_REGISTER(q);
-    exit->cr.clts = type == CR_ACCESS_CLTS;
-    exit->cr.lmsw = type == CR_ACCESS_LMSW;
-    exit->cr.lmsw_value = (uint16_t)(q >> 16);
-    return exit->kind = type == CR_ACCESS_READ ? VT_EXIT_CR_READ : VT_EXIT_CR_WRITE;
+    exit->cr.cr = (uint8_t)QUALIFICATION_CR_NUMBER(q);
+    exit->cr.how = VT_CR_MOV;
+    if (LIKELY(access == CR_ACCESS_WRITE))
+        return exit->kind = VT_EXIT_CR_WRITE;
+    if (access == CR_ACCESS_READ)
+        return exit->kind = VT_EXIT_CR_READ;
+    exit->cr.how = access == CR_ACCESS_CLTS ? VT_CR_CLTS : VT_CR_LMSW;
+    exit->cr.lmsw_value = QUALIFICATION_CR_LMSW_SOURCE(q);
+    return exit->kind = VT_EXIT_CR_WRITE;
 }
 
 static uint32_t decode_qualified(struct vmx_vcpu *v, struct vt_exit *exit)

@@ -31,114 +31,137 @@ static const uint16_t encoding[VT_FIELD_COUNT] = {
     [VT_INTERRUPT_SHADOW] = VMCS_GUEST_INTERRUPTIBILITY_STATE,
 };
 
-static const uint8_t state_msr[VT_FIELD_COUNT] = {
-    [VT_STAR] = GUEST_STAR + 1, [VT_LSTAR] = GUEST_LSTAR + 1, [VT_CSTAR] = GUEST_CSTAR + 1,
-    [VT_SFMASK] = GUEST_SFMASK + 1, [VT_KERNEL_GS_BASE] = GUEST_KERNEL_GS_BASE + 1,
-    [VT_TSC_AUX] = GUEST_TSC_AUX + 1, [VT_SPEC_CTRL] = GUEST_SPEC_CTRL + 1,
-};
+/* ---- what is not plainly a VMCS field: one row each -------------------------------------------------------------- */
 
 static uint64_t masked(uint32_t field, uint32_t shadow, uint64_t mask)
 {
     return (vmread(field) & ~mask) | (vmread(shadow) & mask);
 }
 
-static uint64_t get_state(struct vmx_vcpu *v, enum vt_field field)
+static uint64_t get_cr0(struct vmx_vcpu *v)
 {
-    struct guest_state *s = &v->state;
-    if (state_msr[field]) {
-        enum guest_msr m = state_msr[field] - 1u;
-        if (!guest_state_has_msr(m))
-            return 0;
-        return s->loaded ? rdmsr(guest_state_msr_number(m)) : s->msr[m];
-    }
-    switch (field) {
-    case VT_CR0:  return masked(VMCS_GUEST_CR0, VMCS_CR0_READ_SHADOW, v->cr0_mask);
-    case VT_CR4:  return masked(VMCS_GUEST_CR4, VMCS_CR4_READ_SHADOW, v->cr4_mask);
-    case VT_CR2:  return s->loaded ? read_cr2() : s->cr2;
-    case VT_DR0:  return s->loaded ? read_dr0() : s->dr[0];
-    case VT_DR1:  return s->loaded ? read_dr1() : s->dr[1];
-    case VT_DR2:  return s->loaded ? read_dr2() : s->dr[2];
-    case VT_DR3:  return s->loaded ? read_dr3() : s->dr[3];
-    case VT_DR6:  return s->loaded ? read_dr6() : s->dr6;
-    case VT_XCR0: return s->xcr0;
-    default:      return 0;
-    }
+    return masked(VMCS_GUEST_CR0, VMCS_CR0_READ_SHADOW, v->cr0_mask);
 }
 
-uint64_t vmx_get(struct vt_vcpu *vt, enum vt_field field)
+static uint64_t get_cr4(struct vmx_vcpu *v)
 {
-    if (LIKELY(encoding[field]))
-        return vmread(encoding[field]);
-    return get_state(vmx_of(vt), field);
+    return masked(VMCS_GUEST_CR4, VMCS_CR4_READ_SHADOW, v->cr4_mask);
 }
 
-static void set_cr0(uint64_t value)
+static void set_cr0(struct vmx_vcpu *v, uint64_t value)
 {
     /* PE and PG are free for an unrestricted guest: SDM vol 3, "Restrictions on VMX Operation". */
     uint64_t fixed = vmx_caps.cr0_fixed0 & ~(CR0_PE | CR0_PG);
+    (void)v;
     vmwrite(VMCS_CR0_READ_SHADOW, value);
     vmwrite(VMCS_GUEST_CR0, ((value & ~(CR0_CD | CR0_NW)) | fixed | CR0_ET) & vmx_caps.cr0_fixed1);
 }
 
-static void set_cr4(uint64_t value)
+static void set_cr4(struct vmx_vcpu *v, uint64_t value)
 {
+    (void)v;
     vmwrite(VMCS_CR4_READ_SHADOW, value);
     vmwrite(VMCS_GUEST_CR4, value | vmx_caps.cr4_fixed0 | CR4_MCE);
 }
 
-/* SDM vol 3, "Checks on Guest Control Registers, Debug Registers, and MSRs": the entry control says what LMA says. */
-static void set_efer(uint64_t value)
+static uint64_t get_efer(struct vmx_vcpu *v)
 {
+    (void)v;
+    return vmread(VMCS_GUEST_IA32_EFER);
+}
+
+/* SDM vol 3, "Checks on Guest Control Registers, Debug Registers, and MSRs": the entry control says what LMA says. */
+static void set_efer(struct vmx_vcpu *v, uint64_t value)
+{
+    (void)v;
     uint64_t entry = vmread(VMCS_ENTRY_CONTROLS) & ~(uint64_t)ENTRY_IA32E_MODE_GUEST;
     vmwrite(VMCS_ENTRY_CONTROLS, entry | (value & EFER_LMA ? ENTRY_IA32E_MODE_GUEST : 0));
     vmwrite(VMCS_GUEST_IA32_EFER, value);
 }
 
-static void set_register(struct guest_state *s, uint64_t *saved, void (*write)(uint64_t), uint64_t value)
+static uint64_t get_xcr0(struct vmx_vcpu *v)
 {
-    if (s->loaded)
-        write(value);
-    *saved = value;
+    return v->state.xcr0;
 }
 
-static void set_xcr0(struct guest_state *s, uint64_t value)
+static void set_xcr0(struct vmx_vcpu *v, uint64_t value)
 {
-    s->xcr0 = value;
-    if (s->loaded && guest_state_xcr0_mask())
+    v->state.xcr0 = value;
+    if (v->state.loaded && guest_state_xcr0_mask())
         xsetbv(0, value);
 }
 
-static void set_msr(struct guest_state *s, enum guest_msr m, uint64_t value)
+/* In the CPU while the vCPU is loaded, in guest_state otherwise. */
+#define STATE_REGISTER(name, reg, place) \
+    static uint64_t get_##name(struct vmx_vcpu *v) { return v->state.loaded ? read_##reg() : v->state.place; } \
+    static void set_##name(struct vmx_vcpu *v, uint64_t value) \
+    { \
+        v->state.place = value; \
+        if (v->state.loaded) \
+            write_##reg(value); \
+    }
+STATE_REGISTER(cr2, cr2, cr2)
+STATE_REGISTER(dr0, dr0, dr[0])
+STATE_REGISTER(dr1, dr1, dr[1])
+STATE_REGISTER(dr2, dr2, dr[2])
+STATE_REGISTER(dr3, dr3, dr[3])
+STATE_REGISTER(dr6, dr6, dr6)
+#undef STATE_REGISTER
+
+static uint64_t get_msr(struct vmx_vcpu *v, enum guest_msr m)
+{
+    if (!guest_state_has_msr(m))
+        return 0;
+    return v->state.loaded ? rdmsr(guest_state_msr_number(m)) : v->state.msr[m];
+}
+
+static void set_msr(struct vmx_vcpu *v, enum guest_msr m, uint64_t value)
 {
     if (!guest_state_has_msr(m))
         return;
-    s->msr[m] = value;
-    if (s->loaded)
+    v->state.msr[m] = value;
+    if (v->state.loaded)
         wrmsr(guest_state_msr_number(m), value);
+}
+
+#define STATE_MSR(name, msr) \
+    static uint64_t get_##name(struct vmx_vcpu *v) { return get_msr(v, msr); } \
+    static void set_##name(struct vmx_vcpu *v, uint64_t value) { set_msr(v, msr, value); }
+STATE_MSR(kernel_gs_base, GUEST_KERNEL_GS_BASE)
+STATE_MSR(star, GUEST_STAR)
+STATE_MSR(lstar, GUEST_LSTAR)
+STATE_MSR(cstar, GUEST_CSTAR)
+STATE_MSR(sfmask, GUEST_SFMASK)
+STATE_MSR(tsc_aux, GUEST_TSC_AUX)
+STATE_MSR(spec_ctrl, GUEST_SPEC_CTRL)
+#undef STATE_MSR
+
+static const struct {
+    uint64_t (*get)(struct vmx_vcpu *v);
+    void (*set)(struct vmx_vcpu *v, uint64_t value);
+} special[VT_FIELD_COUNT] = {
+#define SPECIAL(field, name) [field] = { get_##name, set_##name }
+    SPECIAL(VT_CR0, cr0), SPECIAL(VT_CR4, cr4), SPECIAL(VT_EFER, efer), SPECIAL(VT_XCR0, xcr0), SPECIAL(VT_CR2, cr2),
+    SPECIAL(VT_DR0, dr0), SPECIAL(VT_DR1, dr1), SPECIAL(VT_DR2, dr2), SPECIAL(VT_DR3, dr3), SPECIAL(VT_DR6, dr6),
+    SPECIAL(VT_KERNEL_GS_BASE, kernel_gs_base), SPECIAL(VT_STAR, star), SPECIAL(VT_LSTAR, lstar),
+    SPECIAL(VT_CSTAR, cstar), SPECIAL(VT_SFMASK, sfmask), SPECIAL(VT_TSC_AUX, tsc_aux),
+    SPECIAL(VT_SPEC_CTRL, spec_ctrl),
+#undef SPECIAL
+};
+
+uint64_t vmx_get(struct vt_vcpu *vt, enum vt_field field)
+{
+    if (LIKELY(encoding[field]))
+        return vmread(encoding[field]);
+    return special[field].get(vmx_of(vt));
 }
 
 void vmx_set(struct vt_vcpu *vt, enum vt_field field, uint64_t value)
 {
-    struct vmx_vcpu *v = vmx_of(vt);
-    struct guest_state *s = &v->state;
-
-    if (state_msr[field]) {
-        set_msr(s, state_msr[field] - 1u, value);
-        return;
-    }
-    switch (field) {
-    case VT_CR0:  set_cr0(value); return;
-    case VT_CR4:  set_cr4(value); return;
-    case VT_EFER: set_efer(value); return;
-    case VT_CR2:  set_register(s, &s->cr2, write_cr2, value); return;
-    case VT_DR0:  set_register(s, &s->dr[0], write_dr0, value); return;
-    case VT_DR1:  set_register(s, &s->dr[1], write_dr1, value); return;
-    case VT_DR2:  set_register(s, &s->dr[2], write_dr2, value); return;
-    case VT_DR3:  set_register(s, &s->dr[3], write_dr3, value); return;
-    case VT_DR6:  set_register(s, &s->dr6, write_dr6, value); return;
-    case VT_XCR0: set_xcr0(s, value); return;
-    default:      vmwrite(encoding[field], value);
-    }
+    if (special[field].set)
+        special[field].set(vmx_of(vt), value);
+    else
+        vmwrite(encoding[field], value);
 }
 
 /* SDM vol 3, "Debug Exceptions": a single step ends after the emulated instruction, too. */
@@ -203,9 +226,9 @@ void vmx_snapshot(struct vt_vcpu *vt, struct vt_snapshot *out)
         .rip = vmread(VMCS_GUEST_RIP),
         .rsp = vmread(VMCS_GUEST_RSP),
         .rflags = vmread(VMCS_GUEST_RFLAGS),
-        .cr0 = masked(VMCS_GUEST_CR0, VMCS_CR0_READ_SHADOW, v->cr0_mask),
+        .cr0 = get_cr0(v),
         .cr3 = vmread(VMCS_GUEST_CR3),
-        .cr4 = masked(VMCS_GUEST_CR4, VMCS_CR4_READ_SHADOW, v->cr4_mask),
+        .cr4 = get_cr4(v),
         .efer = vmread(VMCS_GUEST_IA32_EFER),
         .cs = vmread(VMCS_GUEST_CS_SELECTOR),
     };

@@ -88,11 +88,12 @@ void vmx_load(struct vt_vcpu *vt)
 }
 
 /* VMCLEAR writes the VMCS back to memory, so that another pCPU may load it (SDM vol 3, "Ensuring VMCS Coherency"). */
-void vmx_unload(struct vt_vcpu *vt)
+void vmx_unload(struct vt_vcpu *vt, bool stays)
 {
     struct vmx_vcpu *v = vmx_of(vt);
     guest_state_save(&v->state);
-    vmclear(v->vmcs);
+    if (!stays)
+        vmclear(v->vmcs);
 }
 
 void vmx_reset_extended(struct vt_vcpu *vt)

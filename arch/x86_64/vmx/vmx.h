@@ -65,7 +65,7 @@ void vmx_nested_flush(hpa_t nested_root);
 enum vt_status vmx_vcpu_create(const struct vt_vcpu_config *config, struct vt_vcpu **out);
 void vmx_vcpu_destroy(struct vt_vcpu *v);
 void vmx_load(struct vt_vcpu *v);
-void vmx_unload(struct vt_vcpu *v);
+void vmx_unload(struct vt_vcpu *v, bool stays);
 void vmx_reset_extended(struct vt_vcpu *v);
 
 /* controls.c: the VMCS's first contents, and the controls that change while it runs */

@@ -75,6 +75,8 @@ struct vt_event {
     uint32_t error_code;
 };
 
+enum vt_cr_how { VT_CR_MOV, VT_CR_CLTS, VT_CR_LMSW };
+
 struct vt_exit {
     uint32_t kind;          /* enum vt_exit_kind */
     uint32_t raw;           /* the hardware's reason, for messages and the trace */
@@ -82,7 +84,7 @@ struct vt_exit {
     union {
         struct { uint16_t port; uint8_t size; bool in, string, rep; } io;
         struct { gpa_t gpa; gva_t gva; bool gva_valid, read, write, fetch; } mem;
-        struct { uint8_t cr, gpr; bool lmsw, clts; uint16_t lmsw_value; } cr;
+        struct { uint8_t cr, gpr, how /* enum vt_cr_how */; uint16_t lmsw_value; } cr;
         struct { uint8_t vector; bool has_error_code; uint32_t error_code; } exception;
         struct { uint8_t vector; } interrupt;
         struct { uint16_t offset; bool write; } apic;
@@ -147,7 +149,8 @@ struct vt_ops {
     enum vt_status (*vcpu_create)(const struct vt_vcpu_config *config, struct vt_vcpu **out) MUST_CHECK;
     void (*vcpu_destroy)(struct vt_vcpu *v);
     void (*load)(struct vt_vcpu *v);   /* make current on this pCPU, with all state the hardware does not switch */
-    void (*unload)(struct vt_vcpu *v); /* save all of it; afterwards any pCPU may load it */
+    /* Save all of it. Afterwards any pCPU may load it; with `stays` only this one, which is cheaper. */
+    void (*unload)(struct vt_vcpu *v, bool stays);
 
     /* Enter until an exit, at the latest after `ticks` of the TSC; v->exit says what it was; returns its kind. */
     uint32_t (*run)(struct vt_vcpu *v, uint64_t ticks);
