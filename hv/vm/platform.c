@@ -16,9 +16,7 @@ static void request_power_off(void *ctx)
 
 static void request_reset(void *ctx)
 {
-    struct partition *p = ctx;
-    bool stop = p->config->on_reboot == PARTITION_STOP;
-    partition_end(p, stop ? WISH_STOP : WISH_RESTART, stop ? "reset by its guest" : "restarting: reset by its guest");
+    partition_reset(ctx, "asked for by its guest");
 }
 
 static void debug_exit(void *ctx, uint32_t status)

@@ -29,13 +29,17 @@ static enum vcpu_next take_requests(struct vcpu *v)
 {
     uint32_t r = atomic_exchange_explicit(&v->requests, 0, memory_order_acquire);
     if (r & VCPU_REQ_STATE && atomic_load(&v->part->state) != PART_RUNNING) {
+        atomic_fetch_or(&v->requests, r & (VCPU_REQ_INIT | VCPU_REQ_SIPI | VCPU_REQ_NMI)); /* for when it goes on */
         v->parked = true;
         return VCPU_BLOCK;
     }
     if (r & VCPU_REQ_INIT) {
+        if (v->index == 0) { /* a PC's boot CPU would start the firmware anew */
+            partition_reset(v->part, "INIT to its boot CPU");
+            return take_requests(v);
+        }
         vcpu_init_signal(v);
-        if (v->index)
-            atomic_store(&v->state, VCPU_WAIT_SIPI);
+        atomic_store(&v->state, VCPU_WAIT_SIPI);
     }
     if (r & VCPU_REQ_SIPI && atomic_load(&v->state) == VCPU_WAIT_SIPI) {
         vcpu_start_at(v, (uint8_t)atomic_load(&v->sipi_vector));
