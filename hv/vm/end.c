@@ -33,11 +33,11 @@ void partition_end(struct partition *p, enum partition_wish wish, const char *re
         vcpu_kick(p->vcpus[i], VCPU_REQ_STATE);
 }
 
-void partition_reset(struct partition *p, const char *how)
+void partition_reset(struct partition *p, const char *by)
 {
     char text[80];
     bool stop = p->config->on_reboot == PARTITION_STOP;
-    fmt_print(text, sizeof text, "%sreset: %s", stop ? "" : "restarting after a ", how);
+    fmt_print(text, sizeof text, "%sreset by %s", stop ? "" : "restarting: ", by);
     partition_end(p, stop ? WISH_STOP : WISH_RESTART, text);
 }
 

@@ -16,7 +16,7 @@ static void request_power_off(void *ctx)
 
 static void request_reset(void *ctx)
 {
-    partition_reset(ctx, "asked for by its guest");
+    partition_reset(ctx, "its guest");
 }
 
 static void debug_exit(void *ctx, uint32_t status)

@@ -212,7 +212,7 @@ void platform_reset(struct partition *p);
 /* ---- end.c: how partitions end ---- */
 void partition_fail(struct vcpu *v, const char *format, ...) PRINTF(2, 3); /* says who, why, and stops it */
 void partition_end(struct partition *p, enum partition_wish wish, const char *reason);
-void partition_reset(struct partition *p, const char *how); /* as the configuration's on-reboot says */
+void partition_reset(struct partition *p, const char *by); /* as the configuration's on-reboot says */
 void partition_end_with_status(struct partition *p, uint32_t status); /* debug-exit */
 
 /* ---- access.c: the guest's memory as its CPU sees it ---- */
