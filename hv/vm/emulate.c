@@ -230,13 +230,12 @@ static enum vcpu_next inject_fault(struct vcpu *v, const struct exec_fault *f)
     return VCPU_RESUME;
 }
 
-static enum vcpu_next finish(struct vcpu *v, struct exec_cpu *cpu)
+static void finish(struct vcpu *v, const struct exec_cpu *cpu)
 {
     uint64_t rsp = v->vt->gpr[VT_RSP];
     vt.set(v->vt, VT_RFLAGS, cpu->rflags);
     vt.advance(v->vt, cpu->rip);
     vt.set(v->vt, VT_RSP_, rsp);
-    return VCPU_RESUME;
 }
 
 enum vcpu_next vcpu_emulate(struct vcpu *v, const struct vt_exit *exit)
@@ -253,7 +252,7 @@ enum vcpu_next vcpu_emulate(struct vcpu *v, const struct vt_exit *exit)
     cpu.gpr[VT_RSP] = vt.get(v->vt, VT_RSP_);
     cpu.rip = vt.get(v->vt, VT_RIP);
     cpu.rflags = e.paging.rflags;
-    cpu.budget = REP_BUDGET;
+    cpu.budget = cpu.rflags & RFLAGS_TF ? 1 : REP_BUDGET; /* a single step is one iteration */
     cpu.protected_mode = e.paging.cr0 & CR0_PE;
     cpu.linear_bits = e.paging.cr4 & CR4_LA57 ? 57 : 48;
     uint64_t linear = mode == INSN_MODE_64 ? cpu.rip : (uint32_t)(vt.get(v->vt, VT_BASE + VT_CS) + cpu.rip);
@@ -273,9 +272,11 @@ enum vcpu_next vcpu_emulate(struct vcpu *v, const struct vt_exit *exit)
     const struct exec_bus bus = { &e, bus_read, bus_write, bus_probe, bus_in, bus_out };
     switch (insn_execute(insn, &cpu, &bus)) {
     case EXEC_DONE:
-        return finish(v, &cpu);
+        finish(v, &cpu);
+        return VCPU_RESUME;
     case EXEC_AGAIN: /* the registers hold how far it came; the next entry exits here again */
-        vt.set(v->vt, VT_RFLAGS, cpu.rflags);
+        finish(v, &cpu);
+        vt.set(v->vt, VT_RFLAGS, cpu.rflags); /* RF stays until the last iteration */
         return VCPU_RESUME;
     case EXEC_FAULT:
         if (e.failure == TABLE_OUTSIDE) {

@@ -96,7 +96,7 @@ static bool write_cr4(struct vcpu *v, uint64_t value)
     return true;
 }
 
-static bool write_cr3(struct vcpu *v, uint64_t value)
+bool vcpu_load_cr3(struct vcpu *v, uint64_t value)
 {
     bool keep = (value & CR3_NO_FLUSH) && (vt.get(v->vt, VT_CR4) & CR4_PCIDE);
     if (pae_paging(vt.get(v->vt, VT_CR0), vt.get(v->vt, VT_CR4), vt.get(v->vt, VT_EFER)) && !load_pdptes(v, value))
@@ -126,7 +126,7 @@ static bool write_cr(struct vcpu *v, unsigned cr, uint64_t value)
 {
     switch (cr) {
     case 0: return write_cr0(v, value);
-    case 3: return write_cr3(v, value);
+    case 3: return vcpu_load_cr3(v, value);
     case 4: return write_cr4(v, value);
     case 8: return write_cr8(v, value);
     default: return false;

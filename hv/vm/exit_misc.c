@@ -2,6 +2,7 @@
 #include "arch/x86_64/cpu/irq.h"
 #include "arch/x86_64/isa/cr.h"
 #include "arch/x86_64/isa/exception.h"
+#include "arch/x86_64/isa/msr.h"
 #include "hv/lib/log.h"
 #include "hv/vm/dispatch.h"
 #include "hv/vm/exits.h"
@@ -77,6 +78,8 @@ enum vcpu_next exit_hlt(struct vcpu *v, const struct vt_exit *exit)
         vcpu_deliver(v);
         return VCPU_RESUME;
     }
+    if (UNLIKELY(vt.get(v->vt, VT_PENDING_DEBUG)))
+        return VCPU_RESUME; /* a single step ends the halt, too */
     atomic_store(&v->state, VCPU_HALTED);
     return VCPU_BLOCK;
 }
@@ -88,6 +91,33 @@ enum vcpu_next exit_pause(struct vcpu *v, const struct vt_exit *exit)
     return VCPU_YIELD;
 }
 
+/* Did an instruction breakpoint fire? Enabled, of kind "execution", and among the causes. */
+static bool is_code_breakpoint(uint64_t dr7, uint64_t causes)
+{
+    for (unsigned i = 0; i < 4; i++)
+        if (causes >> i & 1 && dr7 >> (2 * i) & 3 && !(dr7 >> (DR7_RW_SHIFT + 4 * i) & 3))
+            return true;
+    return false;
+}
+
+/* What the CPU would have written before the handler runs, and did not because of the exit: SDM vol 3, "Debug
+ * Exceptions". A trap that comes in the shadow of STI or MOV SS leaves a state that only a pending single step explains:
+ * "Checks on Guest Non-Register State". */
+static void record_debug_exception(struct vcpu *v, uint64_t causes)
+{
+    uint64_t dr6 = vt.get(v->vt, VT_DR6), dr7 = vt.get(v->vt, VT_DR7), control = vt.get(v->vt, VT_DEBUGCTL);
+    vt.set(v->vt, VT_DR6, (dr6 & ~(uint64_t)(DR6_B0 | DR6_B1 | DR6_B2 | DR6_B3)) | causes);
+    vt.set(v->vt, VT_DR7, dr7 & ~DR7_GD);
+    /* Bochs quirk: RF is not in the saved flags, without which the breakpoint would fire for ever. */
+    if (is_code_breakpoint(dr7, causes))
+        vt.set(v->vt, VT_RFLAGS, vt.get(v->vt, VT_RFLAGS) | RFLAGS_RF);
+    if (vt.get(v->vt, VT_INTERRUPT_SHADOW) & (VT_SHADOW_STI | VT_SHADOW_MOV_SS) &&
+        vt.get(v->vt, VT_RFLAGS) & RFLAGS_TF && !(control & DEBUGCTL_BTF))
+        vt.set(v->vt, VT_PENDING_DEBUG, vt.get(v->vt, VT_PENDING_DEBUG) | DR6_BS);
+    if (control & (DEBUGCTL_BTF | DEBUGCTL_LBR))
+        vt.set(v->vt, VT_DEBUGCTL, control & ~(uint64_t)(DEBUGCTL_BTF | DEBUGCTL_LBR));
+}
+
 /* #DB and #AC are intercepted so that a guest cannot keep the CPU in their delivery for ever; it gets them all the
  * same. */
 enum vcpu_next exit_exception(struct vcpu *v, const struct vt_exit *exit)
@@ -97,10 +127,12 @@ enum vcpu_next exit_exception(struct vcpu *v, const struct vt_exit *exit)
         partition_fail(v, "machine check while it ran: the hardware reports an error (see the log)");
         return VCPU_RESUME;
     }
-    if (vector == EXC_DB) {
-        uint64_t dr6 = vt.get(v->vt, VT_DR6);
-        vt.set(v->vt, VT_DR6, (dr6 & ~(uint64_t)(DR6_B0 | DR6_B1 | DR6_B2 | DR6_B3)) | exit->qualification);
-        vt.set(v->vt, VT_DR7, vt.get(v->vt, VT_DR7) & ~DR7_GD);
+    if (vector == EXC_DB)
+        record_debug_exception(v, exit->qualification);
+    if (exit->exception.type == VT_EVENT_PRIV_SOFT_EXCEPTION) { /* INT1: the handler returns behind it */
+        const struct vt_event e = { .vector = vector, .type = VT_EVENT_PRIV_SOFT_EXCEPTION };
+        vt.inject(v->vt, &e);
+        return VCPU_RESUME;
     }
     vcpu_exception(v, vector, exit->exception.has_error_code, exit->exception.error_code);
     return VCPU_RESUME;
@@ -174,13 +206,6 @@ enum vcpu_next exit_dr_access(struct vcpu *v, const struct vt_exit *exit)
         vt.set(v->vt, field, number == 7 ? (*reg & UINT32_MAX) | DR7_RESET : number == 6 ? *reg | DR6_RESET : *reg);
     vt.set(v->vt, VT_RSP_, rsp);
     vt.skip(v->vt);
-    return VCPU_RESUME;
-}
-
-enum vcpu_next exit_task_switch(struct vcpu *v, const struct vt_exit *exit)
-{
-    partition_fail(v, "hardware task switch to TSS selector 0x%lx: not emulated; use software task switching (and an "
-                      "interrupt gate, not a task gate, for #DF)", exit->qualification & 0xffff);
     return VCPU_RESUME;
 }
 

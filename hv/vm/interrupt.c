@@ -283,5 +283,9 @@ void vcpu_exception(struct vcpu *v, uint8_t vector, bool has_error, uint32_t err
             e = (struct vt_event){ .vector = EXC_DF, .type = VT_EVENT_EXCEPTION, .has_error_code = true };
         }
     }
+    /* A fault's handler finds RF set, so that a code breakpoint does not fire twice: SDM vol 3, "Instruction-Breakpoint
+     * Exception Condition". */
+    if (e.vector != EXC_DB && e.vector != EXC_DF)
+        vt.set(v->vt, VT_RFLAGS, vt.get(v->vt, VT_RFLAGS) | RFLAGS_RF);
     vt.inject(v->vt, &e);
 }

@@ -220,5 +220,6 @@ struct guest_paging;
 void vcpu_paging(struct vcpu *v, struct guest_paging *out);
 unsigned vcpu_cpl(struct vcpu *v);
 enum insn_mode vcpu_insn_mode(struct vcpu *v);
+bool vcpu_load_cr3(struct vcpu *v, uint64_t value) MUST_CHECK; /* as MOV to CR3; false: #GP(0) */
 
 #endif

@@ -117,6 +117,7 @@
 #define DR7_GE       (UINT64_C(1) << 9)
 #define DR7_RTM      (UINT64_C(1) << 11)
 #define DR7_GD       (UINT64_C(1) << 13)
+#define DR7_RW_SHIFT 16                 /* R/W0; the others every 4 bits; 0: execution */
 
 /* Page-fault error code: SDM vol 3, "Interrupt 14-Page-Fault Exception". */
 #define PF_P    (1u << 0)

@@ -26,6 +26,7 @@ static uint32_t decode_exception(struct vmx_vcpu *v, struct vt_exit *exit)
     uint64_t info = vmread(VMCS_EXIT_INTERRUPTION_INFORMATION);
     exit->qualification = vmread(VMCS_EXIT_QUALIFICATION);
     exit->exception.vector = (uint8_t)info;
+    exit->exception.type = (uint8_t)INTERRUPTION_TYPE(info);
     exit->exception.has_error_code = info & INTERRUPTION_ERROR_CODE;
     exit->exception.error_code =
         exit->exception.has_error_code ? (uint32_t)vmread(VMCS_EXIT_INTERRUPTION_ERROR_CODE) : 0;
@@ -117,10 +118,25 @@ static uint32_t decode_sipi(struct vmx_vcpu *v, struct vt_exit *exit)
     return kind;
 }
 
+/* An event that enters a task gate is delivered by the switch, so it is not kept for the next entry. */
 static uint32_t decode_task_switch(struct vmx_vcpu *v, struct vt_exit *exit)
 {
     uint32_t kind = decode_qualified(v, exit);
-    v->vectoring = vmread(VMCS_IDT_VECTORING_INFORMATION);
+    exit->task.selector = QUALIFICATION_TASK_SELECTOR(exit->qualification);
+    exit->task.source = (uint8_t)QUALIFICATION_TASK_SOURCE(exit->qualification);
+    exit->task.length = 0;
+    exit->task.event = (struct vt_event){ 0 };
+    if (exit->task.source == VT_TASK_IDT) {
+        uint64_t info = vmread(VMCS_IDT_VECTORING_INFORMATION);
+        exit->task.event.vector = (uint8_t)INTERRUPTION_VECTOR(info);
+        exit->task.event.type = (uint8_t)INTERRUPTION_TYPE(info);
+        exit->task.event.has_error_code = info & INTERRUPTION_ERROR_CODE;
+        if (info & INTERRUPTION_ERROR_CODE)
+            exit->task.event.error_code = (uint32_t)vmread(VMCS_IDT_VECTORING_ERROR_CODE);
+        if (exit->task.event.type < VT_EVENT_SOFT_INTERRUPT)
+            return kind;
+    }
+    exit->task.length = (uint8_t)vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
     return kind;
 }
 

@@ -76,6 +76,7 @@ struct vt_event {
 };
 
 enum vt_cr_how { VT_CR_MOV, VT_CR_CLTS, VT_CR_LMSW };
+enum vt_task_source { VT_TASK_CALL = 0, VT_TASK_IRET = 1, VT_TASK_JMP = 2, VT_TASK_IDT = 3 };
 
 struct vt_exit {
     uint32_t kind;          /* enum vt_exit_kind */
@@ -85,9 +86,15 @@ struct vt_exit {
         struct { uint16_t port; uint8_t size; bool in, string, rep; } io;
         struct { gpa_t gpa; gva_t gva; bool gva_valid, read, write, fetch; } mem;
         struct { uint8_t cr, gpr, how /* enum vt_cr_how */; uint16_t lmsw_value; } cr;
-        struct { uint8_t vector; bool has_error_code; uint32_t error_code; } exception;
+        struct { uint8_t vector, type; bool has_error_code; uint32_t error_code; } exception; /* type: vt_event_type */
         struct { uint8_t vector; } interrupt;
         struct { uint16_t offset; bool write; } apic;
+        struct {
+            uint16_t selector;
+            uint8_t source;        /* enum vt_task_source */
+            uint8_t length;        /* of the instruction to continue after; 0: at RIP itself */
+            struct vt_event event; /* IDT: what was being delivered, and is not any more */
+        } task;
     };
 };
 
