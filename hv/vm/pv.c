@@ -148,17 +148,21 @@ enum { KVM_HC_KICK_CPU = 5 };
 #define KVM_ENOSYS ((uint64_t)-1000)
 #define KVM_EPERM  ((uint64_t)-1)
 
+static uint64_t kick_cpu(struct vcpu *v, uint64_t apic_id)
+{
+    if (vcpu_cpl(v) != 0)
+        return KVM_EPERM;
+    if (apic_id >= v->part->vcpu_count)
+        return KVM_ENOSYS;
+    vcpu_kick(v->part->vcpus[apic_id], VCPU_REQ_EVENT);
+    return 0;
+}
+
 enum vcpu_next exit_hypercall(struct vcpu *v, const struct vt_exit *exit)
 {
-    uint64_t *g = v->vt->gpr, result = KVM_ENOSYS;
+    uint64_t *g = v->vt->gpr;
     (void)exit;
-    if (vcpu_cpl(v) != 0) {
-        result = KVM_EPERM;
-    } else if (g[VT_RAX] == KVM_HC_KICK_CPU && g[VT_RCX] < v->part->vcpu_count) {
-        vcpu_kick(v->part->vcpus[g[VT_RCX]], VCPU_REQ_EVENT);
-        result = 0;
-    }
-    g[VT_RAX] = result;
+    g[VT_RAX] = UNLIKELY(g[VT_RAX] == KVM_HC_KICK_CPU) ? kick_cpu(v, g[VT_RCX]) : KVM_ENOSYS;
     vt.skip(v->vt);
     return VCPU_RESUME;
 }

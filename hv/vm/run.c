@@ -1,6 +1,7 @@
 /* The vCPU's run loop: enter, count, handle, until its turn is over or it has nothing to do. */
 #include "arch/x86_64/cpu/insn.h"
 #include "arch/x86_64/cpu/lapic.h"
+#include "arch/x86_64/vt/enter.h"
 #include "hv/vm/exits.h"
 #include "hv/vm/pv.h"
 #include "hv/vm/vm.h"
@@ -25,7 +26,7 @@ void vcpu_set_slice(struct vcpu *v, uint64_t tsc)
     set_run_until(v);
 }
 
-static enum vcpu_next take_requests(struct vcpu *v)
+static __attribute__((noinline)) enum vcpu_next take_requests(struct vcpu *v)
 {
     uint32_t r = atomic_exchange_explicit(&v->requests, 0, memory_order_acquire);
     if (r & VCPU_REQ_STATE && atomic_load(&v->part->state) != PART_RUNNING) {
@@ -65,10 +66,17 @@ static enum vcpu_next take_requests(struct vcpu *v)
 }
 
 /* Time spent in the hypervisor between an exit and the next entry goes to that exit's kind. */
+static inline void account(struct vcpu *v, uint64_t kind, uint64_t now)
+{
+    int64_t spent = (int64_t)now - (int64_t)v->vt->exit_tsc; /* signed: one addition to memory; else compilers reorder it */
+    v->exit_ticks[kind] += (uint64_t)spent;
+}
+
 enum vcpu_next vcpu_run(struct vcpu *v, uint64_t until)
 {
+    struct vcpu *volatile kept = v; /* vt_enter() keeps no register: read back once, not at every use */
     enum vcpu_next next;
-    uint32_t kind = v->vt->exit.kind;
+    uint64_t kind = v->vt->exit.kind; /* 64 bits: a register is an index then */
 
     vcpu_set_slice(v, until);
     v->vt->exit_tsc = rdtsc();
@@ -80,13 +88,14 @@ enum vcpu_next vcpu_run(struct vcpu *v, uint64_t until)
                 break;
         }
         now = rdtsc();
-        v->exit_ticks[kind] += now - v->vt->exit_tsc;
+        account(v, kind, now);
         if (UNLIKELY(__builtin_sub_overflow(v->run_until, now, &ticks)))
             ticks = 0;
-        kind = vt.run(v->vt, ticks);
+        kind = vt_enter(&vt.run, v->vt, ticks);
+        v = kept;
         v->exit_count[kind]++;
         next = exit_handlers[kind](v, &v->vt->exit);
     } while (next == VCPU_RESUME);
-    v->exit_ticks[kind] += rdtsc() - v->vt->exit_tsc;
+    account(v, kind, rdtsc());
     return next;
 }

@@ -18,7 +18,6 @@ static void keep_vectoring(struct vmx_vcpu *v)
     if (INTERRUPTION_TYPE(info) == INTERRUPTION_NMI)
         vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE,
                 vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & ~(uint64_t)VT_SHADOW_NMI);
-    v->event_set = true;
 }
 
 static uint32_t decode_exception(struct vmx_vcpu *v, struct vt_exit *exit)

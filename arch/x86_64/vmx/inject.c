@@ -16,21 +16,28 @@ void vmx_inject(struct vt_vcpu *vt, const struct vt_event *event)
     if (event->type >= VT_EVENT_SOFT_INTERRUPT)
         vmwrite(VMCS_ENTRY_INSTRUCTION_LENGTH, vmread(VMCS_EXIT_INSTRUCTION_LENGTH));
     vmwrite(VMCS_ENTRY_INTERRUPTION_INFORMATION, info);
-    v->event_set = true;
     if (event->type == VT_EVENT_NMI)
         v->nmi_injected = true;
 }
 
+/* A VM exit clears the valid bit: SDM vol 3, "Recording VM-Exit Information and Updating VM-entry Control Fields". */
+static bool event_set(void)
+{
+    return vmread(VMCS_ENTRY_INTERRUPTION_INFORMATION) & INTERRUPTION_VALID;
+}
+
 bool vmx_event_pending(struct vt_vcpu *v)
 {
-    return vmx_of(v)->event_set;
+    (void)v;
+    return event_set();
 }
 
 bool vmx_pending_event(struct vt_vcpu *vt, struct vt_event *event)
 {
-    if (!vmx_of(vt)->event_set)
-        return false;
+    (void)vt;
     uint64_t info = vmread(VMCS_ENTRY_INTERRUPTION_INFORMATION);
+    if (!(info & INTERRUPTION_VALID))
+        return false;
     *event = (struct vt_event){
         .vector = (uint8_t)INTERRUPTION_VECTOR(info),
         .type = (uint8_t)INTERRUPTION_TYPE(info),
@@ -41,13 +48,15 @@ bool vmx_pending_event(struct vt_vcpu *vt, struct vt_event *event)
 
 bool vmx_can_take_interrupt(struct vt_vcpu *v)
 {
-    return !vmx_of(v)->event_set && (vmread(VMCS_GUEST_RFLAGS) & RFLAGS_IF) &&
+    (void)v;
+    return !event_set() && (vmread(VMCS_GUEST_RFLAGS) & RFLAGS_IF) &&
            !(vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & (VT_SHADOW_STI | VT_SHADOW_MOV_SS));
 }
 
 bool vmx_can_take_nmi(struct vt_vcpu *v)
 {
-    return !vmx_of(v)->event_set &&
+    (void)v;
+    return !event_set() &&
            !(vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & (VT_SHADOW_STI | VT_SHADOW_MOV_SS | VT_SHADOW_NMI));
 }
 

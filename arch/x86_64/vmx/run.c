@@ -7,7 +7,6 @@ uint32_t vmx_decode(struct vmx_vcpu *v, uint64_t reason)
 {
     struct vt_exit *exit = &v->vt.exit;
 
-    v->event_set = false;
     exit->raw = (uint32_t)reason;
     if (UNLIKELY(reason >= VMX_EXIT_ROWS))
         return exit->kind = reason & EXIT_REASON_ENTRY_FAILURE ? VT_EXIT_ENTRY_FAILED : VT_EXIT_UNKNOWN;
@@ -18,11 +17,16 @@ uint32_t vmx_decode(struct vmx_vcpu *v, uint64_t reason)
 }
 
 /* The usual reason: the VMCS was cleared since it last ran, and wants VMLAUNCH. */
-uint32_t vmx_not_entered(struct vmx_vcpu *v, bool valid)
+uint32_t vmx_not_entered(struct vmx_vcpu *v)
 {
-    uint64_t error = valid ? vmread(VMCS_VM_INSTRUCTION_ERROR) : 0;
+    uint64_t error = vmread(VMCS_VM_INSTRUCTION_ERROR);
     if (error == VMX_ERROR_VMRESUME_NOT_LAUNCHED)
-        return vmx_launch(&v->vt, v->ticks);
+        return vmx_launch(&v->vt);
     v->vt.exit.raw = (uint32_t)error;
     return v->vt.exit.kind = VT_EXIT_ENTRY_FAILED;
+}
+
+void vmx_no_vmcs(void)
+{
+    vmx_insn_failed("VMRESUME without a current VMCS", 0);
 }

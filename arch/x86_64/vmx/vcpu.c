@@ -65,6 +65,7 @@ enum vt_status vmx_vcpu_create(const struct vt_vcpu_config *config, struct vt_vc
     vmclear(v->vmcs);
     vmptrld(v->vmcs);
     vmx_controls_setup(v);
+    vmwrite(VMCS_HOST_RSP, (uintptr_t)v); /* entry.asm says why */
     vmclear(v->vmcs);
     *out = &v->vt;
     return VT_OK;

@@ -19,11 +19,10 @@ extern struct vmx_caps vmx_caps;
 
 struct vmx_vcpu {
     struct vt_vcpu vt; /* first: vt.h hands out this pointer */
-    uint64_t host_rsp; /* as in the VMCS, to save a VMWRITE per entry */
-    uint64_t ticks;    /* the last argument of vmx_run() */
+    uint64_t host_rsp; /* the stack pointer to go on with after an exit */
     uint32_t timer_shift;
     uint32_t timer_field; /* the VMCS field that takes the ticks; a CPU without preemption timer gets one that is not used */
-    bool event_set, nmi_injected, interrupt_window, nmi_window;
+    bool nmi_injected, interrupt_window, nmi_window;
     unsigned loaded_cpu;   /* last pCPU it was loaded on */
     uint32_t primary, secondary; /* processor-based controls now in the VMCS */
     uint64_t vectoring;    /* IDT-vectoring information of the last exit, 0 if none */
@@ -44,11 +43,13 @@ static inline struct vmx_vcpu *vmx_of(struct vt_vcpu *v)
 }
 
 /* entry.asm. vmx_run() enters by VMRESUME and, after the exit, ends in vmx_decode(); if there was no entry, in
- * vmx_not_entered(). vmx_launch() is the same with VMLAUNCH, for the first entry after VMCLEAR. */
+ * vmx_not_entered(). vmx_launch() is the same with VMLAUNCH, for the first entry after VMCLEAR. They keep no register
+ * but RSP: only vt_enter() may call them, or a function that they end in. */
 uint32_t vmx_run(struct vt_vcpu *v, uint64_t ticks);
-uint32_t vmx_launch(struct vt_vcpu *v, uint64_t ticks);
+uint32_t vmx_launch(struct vt_vcpu *v);
 uint32_t vmx_decode(struct vmx_vcpu *v, uint64_t reason);
-uint32_t vmx_not_entered(struct vmx_vcpu *v, bool valid);
+uint32_t vmx_not_entered(struct vmx_vcpu *v);
+NORETURN void vmx_no_vmcs(void);
 /* The address the CPU jumps to at an exit; never called. */
 void vmx_exit_entry(void);
 

@@ -159,7 +159,8 @@ struct vt_ops {
     /* Save all of it. Afterwards any pCPU may load it; with `stays` only this one, which is cheaper. */
     void (*unload)(struct vt_vcpu *v, bool stays);
 
-    /* Enter until an exit, at the latest after `ticks` of the TSC; v->exit says what it was; returns its kind. */
+    /* Enter until an exit, at the latest after `ticks` of the TSC; v->exit says what it was; returns its kind. May keep no
+     * register but RSP: to be called by vt_enter(). */
     uint32_t (*run)(struct vt_vcpu *v, uint64_t ticks);
 
     uint64_t (*get)(struct vt_vcpu *v, enum vt_field field);
