@@ -2,7 +2,7 @@
 #include "lib/cpu.h"
 #include "lib/print.h"
 
-enum { GATE_INTERRUPT = 0x8e00, CODE_SELECTOR = 0x08, ENTRY_SIZE = 16, EXCEPTIONS = 32 };
+enum { GATE_INTERRUPT = 0x8e00, CODE_SELECTOR = 0x08, ENTRY_SIZE = 16, EXCEPTIONS = 32, NMI = 2 };
 enum { PIC_MASTER = 0x20, PIC_SLAVE = 0xa0, ICW1_INIT_ICW4 = 0x11, ICW4_8086 = 1, OCW2_EOI = 0x20, CASCADE = 2 };
 
 struct gate {
@@ -46,7 +46,7 @@ void interrupt_set_raw(unsigned vector, void (*entry)(void))
 
 void interrupt_c(struct frame *f)
 {
-    if (f->vector < EXCEPTIONS && trying) {
+    if (f->vector < EXCEPTIONS && f->vector != NMI && trying) {
         trying = false;
         interrupt_try_leave((int)f->vector);
     }
