@@ -159,7 +159,7 @@ void vcpu_reset(struct vcpu *v)
     vt.set(v->vt, VT_PAT, PAT_RESET);
     init_lapic(v);
     v->tsc_adjust = 0;
-    v->pvclock_gpa = v->steal_gpa = v->pv_eoi_gpa = 0;
+    v->pvclock_gpa = v->pv_eoi_gpa = 0;
     v->pv_eoi_set = false;
     v->msr = (struct vcpu_msrs){ .misc_enable = MISC_ENABLE_FAST_STRING };
     atomic_store(&v->requests, VCPU_REQ_EVENT | VCPU_REQ_TIMER);

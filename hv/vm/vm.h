@@ -64,7 +64,7 @@ struct insn_cache {
 
 /* MSRs that are plain memory to the guest. */
 struct vcpu_msrs {
-    uint64_t misc_enable, mtrr_def_type, mtrr_fixed[11], mtrr_var[16], mcg_status, feature_control;
+    uint64_t misc_enable, mtrr_def_type, mtrr_fixed[11], mtrr_var[16], mcg_status;
 };
 
 struct vcpu {
@@ -90,7 +90,7 @@ struct vcpu {
     struct vcpu *timer_next, *timer_prev; /* list of halted vCPUs with a deadline; [run queue's lock] */
     bool timer_queued;
 
-    uint64_t pvclock_gpa, steal_gpa, pv_eoi_gpa; /* as written to the MSRs, bit 0 is "enabled" */
+    uint64_t pvclock_gpa, pv_eoi_gpa; /* as written to the MSRs, bit 0 is "enabled" */
     uint32_t pvclock_version;
     bool pv_eoi_set;
 

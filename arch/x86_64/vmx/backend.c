@@ -48,7 +48,6 @@ const struct vt_ops vmx_ops = {
     .tpr_threshold = vmx_tpr_threshold,
     .set_tsc_offset = vmx_set_tsc_offset,
     .nested_flush = vmx_nested_flush,
-    .policy = vmx_policy,
     .snapshot = vmx_snapshot,
     .explain_entry = vmx_explain_entry,
     .dump = vmx_dump,

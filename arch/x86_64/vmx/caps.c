@@ -90,7 +90,6 @@ static void settle_apicv(struct vmx_caps *c)
                            PROC2_VIRTUALIZE_X2APIC_MODE | PROC2_VIRTUALIZE_APIC_ACCESSES;
     c->features.tpr_shadow = has(c->primary, PROC_USE_TPR_SHADOW);
     c->features.apicv = c->features.tpr_shadow && has(c->secondary, parts);
-    c->features.x2apic_virtual = c->features.apicv;
     c->features.apic_access_page = c->features.apicv;
     c->secondary &= ~parts; /* switched on when the vCPU's APIC mode is known: apicv.c */
     if (!c->features.apicv && !c->features.tpr_shadow)

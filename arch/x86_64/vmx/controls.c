@@ -118,9 +118,3 @@ void vmx_controls_setup(struct vmx_vcpu *v)
     setup_io_bitmaps();
     vmx_host_setup();
 }
-
-bool vmx_policy(struct vt_vcpu *vt, unsigned control, bool exit)
-{
-    (void)vt, (void)control, (void)exit;
-    return false;
-}

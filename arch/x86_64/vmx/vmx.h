@@ -73,7 +73,6 @@ void vmx_reset_extended(struct vt_vcpu *v);
 void vmx_controls_setup(struct vmx_vcpu *v);
 void vmx_host_setup(void); /* host state of this pCPU into the current VMCS */
 void vmx_msr_pass(struct vmx_vcpu *v, uint32_t msr, bool read, bool write);
-bool vmx_policy(struct vt_vcpu *v, unsigned control, bool exit);
 
 /* field.c */
 uint64_t vmx_get(struct vt_vcpu *v, enum vt_field field);

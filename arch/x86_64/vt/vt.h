@@ -102,7 +102,7 @@ struct vt_exit {
 struct vt_features {
     bool apicv;            /* virtual-interrupt delivery and APIC-register virtualization */
     bool apic_access_page; /* xAPIC accesses at the access page are virtualized */
-    bool tpr_shadow, x2apic_virtual, vpid, preemption_timer, ept_1g, ept_2m, ept_ad, tsc_scaling, ple;
+    bool tpr_shadow, vpid, preemption_timer, ept_1g, ept_2m, ept_ad;
     bool rdtscp, invpcid;       /* the instructions work in a guest */
     bool pdpte_registers;       /* PAE: VT_PDPTE0.. are what the CPU uses */
 };
@@ -190,8 +190,6 @@ struct vt_ops {
 
     void (*set_tsc_offset)(struct vt_vcpu *v, uint64_t offset);
     void (*nested_flush)(hpa_t nested_root); /* after an entry of the nested tables was made stricter, on this pCPU */
-    /* Controls a lab may switch while the guest runs; see hv/shell `policy`. */
-    bool (*policy)(struct vt_vcpu *v, unsigned control, bool exit);
 
     /* Explain the failed entry: one line per broken rule. */
     void (*explain_entry)(struct vt_vcpu *v, void (*line)(void *ctx, const char *text), void *ctx);
