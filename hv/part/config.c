@@ -193,7 +193,6 @@ unsigned config_parse(const char *text, size_t len, const struct config_limits *
     sane.cpu_count = MAX(1, MIN(sane.cpu_count, CONFIG_MAX_CPUS)); /* CPU sets are shifted by it */
     memset(out, 0, sizeof *out);
     out->when_all_stopped = CONFIG_STAY;
-    out->screen = true;
     ini_init(&ini, text, len);
     while (ini_next(&ini, &item) != INI_END) {
         if (item.kind == INI_ERROR)

@@ -9,12 +9,9 @@
 #define CONFIG_MAX_CPUS       64
 
 enum config_when_all_stopped { CONFIG_POWEROFF, CONFIG_STAY };
-enum config_console { CONFIG_CONSOLE_COM1, CONFIG_CONSOLE_COM2, CONFIG_CONSOLE_NONE };
 
 struct config {
     uint32_t when_all_stopped; /* enum config_when_all_stopped; CONFIG_STAY by default */
-    uint32_t console;          /* enum config_console: the hypervisor's own serial line */
-    bool screen;               /* use the framebuffer, if there is one */
     unsigned partition_count;  /* valid and invalid ones */
     struct partition_config partitions[CONFIG_MAX_PARTITIONS + 1]; /* the last is the parser's scratch */
 };

@@ -14,8 +14,6 @@ static const struct config_word ending_words[] = {
     { "stop", PARTITION_STOP }, { "restart", PARTITION_RESTART }, { NULL, 0 } };
 static const struct config_word all_stopped_words[] = {
     { "poweroff", CONFIG_POWEROFF }, { "stay", CONFIG_STAY }, { NULL, 0 } };
-static const struct config_word own_console_words[] = {
-    { "com1", CONFIG_CONSOLE_COM1 }, { "com2", CONFIG_CONSOLE_COM2 }, { "none", CONFIG_CONSOLE_NONE }, { NULL, 0 } };
 static const struct config_word bool_words[] = {
     { "yes", 1 }, { "no", 0 }, { "true", 1 }, { "false", 0 }, { "on", 1 }, { "off", 0 }, { "1", 1 }, { "0", 0 },
     { NULL, 0 } };
@@ -46,8 +44,6 @@ const struct config_key config_partition_keys[CONFIG_PARTITION_KEYS] = {
 
 const struct config_key config_global_keys[CONFIG_GLOBAL_KEYS] = {
     { "when-all-stopped", VALUE_WORD, GLOBAL(when_all_stopped), 0, 0, all_stopped_words },
-    { "console", VALUE_WORD, GLOBAL(console), 0, 0, own_console_words },
-    { "screen", VALUE_BOOL, GLOBAL(screen), 0, 0, bool_words },
 };
 
 /* A value, the field it goes to, and where a complaint about it is written. */

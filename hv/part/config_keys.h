@@ -35,7 +35,7 @@ enum config_partition_key {
     KEY_WEIGHT, KEY_CAP, KEY_CONSOLE, KEY_AUTOSTART, KEY_APIC, KEY_ON_CRASH, KEY_ON_REBOOT, KEY_DEBUG_EXIT,
     KEY_DEBUG_CONSOLE, CONFIG_PARTITION_KEYS
 };
-#define CONFIG_GLOBAL_KEYS 3
+#define CONFIG_GLOBAL_KEYS 1
 
 extern const struct config_key config_partition_keys[CONFIG_PARTITION_KEYS];
 extern const struct config_key config_global_keys[CONFIG_GLOBAL_KEYS];
