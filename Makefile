@@ -43,6 +43,7 @@ GEN := $(patsubst %.c,$(B)/gen/%.inc,$(OFFSETS_C))
 # On the path of every exit: no frame pointers, so a backtrace leaves their functions out.
 HOT_C := arch/x86_64/cpu/guest_state.c hv/sched/policy.c hv/dev/vlapic.c hv/dev/vlapic_timer.c hv/dev/vlapic_registers.c \
   $(addprefix arch/x86_64/vmx/,vcpu.c run.c exit.c field.c inject.c apicv.c) hv/dev/bus.c \
+  $(addprefix arch/x86_64/svm/,vcpu.c run.c exit.c field.c inject.c cpu.c) \
   $(addprefix hv/vm/,dispatch.c run.c time.c interrupt.c emulate.c access.c exit_misc.c exit_io.c exit_msr.c exit_cr.c exit_mmio.c pv.c)
 HOT_CFLAGS := -fomit-frame-pointer $(if $(findstring clang,$(CC)),,-mpreferred-stack-boundary=3)
 $(HOT_C:%.c=$(B)/hv/%.o): HV_CFLAGS += $(HOT_CFLAGS)
@@ -113,7 +114,7 @@ PURE_DIRS := hv/lib hv/dev hv/sched hv/part hv/mem hv/con hv/shell arch/x86_64/e
 PURE_FILES := boot/memory_map.c boot/last_log.c boot/mb2/mb2_convert.c arch/x86_64/cpu/preflight.c boot/uefi/elf_image.c
 PURE_FILES += arch/x86_64/cpu/calibrate.c $(wildcard drivers/acpi*.c)
 PURE_FILES += drivers/uart.c drivers/fb.c drivers/font.c drivers/i8042.c drivers/scancode.c hv/terminals.c
-PURE_FILES += hv/vm/cpuid.c $(wildcard arch/x86_64/vmx/entry_check*.c)
+PURE_FILES += hv/vm/cpuid.c $(wildcard arch/x86_64/vmx/entry_check*.c arch/x86_64/svm/entry_check*.c)
 PURE_C := $(PURE_FILES) $(filter-out hv/lib/str.c hv/part/create.c hv/part/start.c hv/part/control.c, $(sort $(foreach d,$(PURE_DIRS),$(wildcard $d/*.c))))
 TEST_CFLAGS := -std=gnu11 -D_DEFAULT_SOURCE -O1 -g -I. -I$(B)/gen -fsanitize=address,undefined -fno-sanitize-recover=all $(WARN)
 PURE_O := $(PURE_C:%.c=$(B)/host/%.o)

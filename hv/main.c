@@ -1,9 +1,11 @@
 /* The composition root: the only place that sees everyone. It hands each part what it works with, and then runs
  * partitions until the machine is switched off. */
+#include "arch/x86_64/cpu/features.h"
 #include "arch/x86_64/cpu/guest_state.h"
 #include "arch/x86_64/cpu/insn.h"
 #include "arch/x86_64/cpu/panic.h"
 #include "arch/x86_64/cpu/tsc.h"
+#include "arch/x86_64/svm/backend.h"
 #include "arch/x86_64/vmx/backend.h"
 #include "boot/boot_info.h"
 #include "drivers/cmos_clock.h"
@@ -251,8 +253,8 @@ static void on_own_stack(void *arg)
     static const struct vt_env env = { backend_page, backend_page_free, backend_image_hpa, asked_to_do_without };
     (void)arg;
     start_screen();
-    guest_state_init();
-    vt = vmx_ops;
+    vt = cpu_features.svm ? svm_ops : vmx_ops;
+    guest_state_init(vt.switched_msrs);
     if (vt.init(&env) != VT_OK)
         panic("this CPU cannot run guests (the reason is above)");
     enable_virtualization();

@@ -39,7 +39,7 @@ static int map_extent(void *ctx, const struct gmem_extent *e)
 static bool map_memory(struct partition *p)
 {
     const struct vt_features *f = vt.features();
-    unsigned level = f->ept_1g ? PT_LEVEL_1G : f->ept_2m ? PT_LEVEL_2M : PT_LEVEL_4K;
+    unsigned level = f->nested_1g ? PT_LEVEL_1G : f->nested_2m ? PT_LEVEL_2M : PT_LEVEL_4K;
     page_tables_init(&p->nested_mem, p->mem.pages);
     if (pt_init(&p->nested, vt.nested_format, &p->nested_mem, level) != PT_OK)
         return false;

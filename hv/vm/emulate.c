@@ -292,3 +292,26 @@ enum vcpu_next vcpu_emulate(struct vcpu *v, const struct vt_exit *exit)
     }
     return refuse(v, exit, (const uint8_t *)bytes, insn->length);
 }
+
+/* ---- for exits that say too little of their instruction ----------------------------------------------------------- */
+
+const struct insn *vcpu_decode(struct vcpu *v)
+{
+    struct emulation e = { .v = v };
+    struct exec_fault fault = { 0 };
+    uint64_t bytes[2] = { 0, 0 };
+    enum insn_mode mode = vcpu_insn_mode(v);
+    enum insn_status status;
+    uint64_t rip = vt.get(v->vt, VT_RIP);
+
+    vcpu_paging(v, &e.paging);
+    uint64_t linear = mode == INSN_MODE_64 ? rip : (uint32_t)(vt.get(v->vt, VT_BASE + VT_CS) + rip);
+    size_t len = fetch(&e, linear, (uint8_t *)bytes, &fault);
+    return decode(v, bytes, len, mode, &status);
+}
+
+unsigned vcpu_insn_length(void *vcpu)
+{
+    const struct insn *insn = vcpu_decode(vcpu);
+    return insn ? insn->length : 0;
+}

@@ -7,6 +7,12 @@
 /* Fetch, decode and execute the instruction at RIP. */
 enum vcpu_next vcpu_emulate(struct vcpu *v, const struct vt_exit *exit);
 
+/* The instruction at RIP, decoded; valid until the next one. NULL: it cannot be read or is not known. */
+const struct insn *vcpu_decode(struct vcpu *v);
+
+/* For vt_vcpu_config.insn_length; the context is the struct vcpu. */
+unsigned vcpu_insn_length(void *vcpu);
+
 /* exit_io.c: one access of 1, 2 or 4 bytes, with the partition's lock taken inside. */
 uint32_t vcpu_port_in(struct vcpu *v, uint16_t port, unsigned size);
 void vcpu_port_out(struct vcpu *v, uint16_t port, unsigned size, uint32_t value);

@@ -1,6 +1,7 @@
 /* Control registers: only what the guest may not do by itself arrives here (vmx/controls.c: the masks). */
 #include "arch/x86_64/isa/cr.h"
 #include "arch/x86_64/isa/msr.h"
+#include "hv/vm/emulate.h"
 #include "hv/vm/exits.h"
 
 /* PAE paging keeps the four top entries in registers: SDM vol 3, "PDPTE Registers". False: #GP. */
@@ -162,6 +163,55 @@ enum vcpu_next exit_cr_read(struct vcpu *v, const struct vt_exit *exit)
         v->vt->gpr[exit->cr.gpr] = value;
     vt.skip(v->vt);
     return VCPU_RESUME;
+}
+
+/* The register form: 16 bits or, with a wider operand, the whole of CR0's low half. */
+static enum vcpu_next read_msw(struct vcpu *v, const struct insn *in)
+{
+    uint64_t cr0 = vt.get(v->vt, VT_CR0), rsp = vt.get(v->vt, VT_RSP_);
+    uint64_t *reg = in->rm == VT_RSP ? &rsp : &v->vt->gpr[in->rm];
+    *reg = in->opsize == 2 ? (*reg & ~UINT64_C(0xffff)) | (cr0 & 0xffff) : cr0;
+    vt.set(v->vt, VT_RSP_, rsp);
+    vt.skip(v->vt);
+    return VCPU_RESUME;
+}
+
+static enum vcpu_next refuse_operand(struct vcpu *v)
+{
+    partition_fail(v, "an instruction on a control register that cannot be decoded, or has a memory operand (LMSW, SMSW): "
+                      "use MOV, or a register");
+    return VCPU_RESUME;
+}
+
+/* Without the hardware's help: what VT_EXIT_CR_WRITE and VT_EXIT_CR_READ come with is found by decoding. */
+enum vcpu_next exit_cr_insn(struct vcpu *v, const struct vt_exit *exit)
+{
+    const struct insn *in = vcpu_decode(v);
+    struct vt_exit e = *exit;
+    if (!in || (in->flags & INSN_MEM))
+        return refuse_operand(v);
+    e.cr.cr = 0;
+    e.cr.gpr = in->rm;
+    e.cr.how = VT_CR_MOV;
+    switch (in->op) {
+    case INSN_MOV_TO_CR:
+        e.cr.cr = in->reg;
+        return exit_cr_write(v, &e);
+    case INSN_MOV_FROM_CR:
+        e.cr.cr = in->reg;
+        return exit_cr_read(v, &e);
+    case INSN_SMSW:
+        return read_msw(v, in);
+    case INSN_LMSW:
+        e.cr.how = VT_CR_LMSW;
+        e.cr.lmsw_value = (uint16_t)gpr_value(v, in->rm);
+        return exit_cr_write(v, &e);
+    case INSN_CLTS:
+        e.cr.how = VT_CR_CLTS;
+        return exit_cr_write(v, &e);
+    default:
+        return refuse_operand(v);
+    }
 }
 
 /* SDM vol 1, "Enabling the XSAVE Feature Set and XSAVE-Enabled Features": what XCR0 may hold. */

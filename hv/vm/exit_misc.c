@@ -43,14 +43,25 @@ enum vcpu_next exit_cpuid(struct vcpu *v, const struct vt_exit *exit)
     return cpuid_by_state(v);
 }
 
-enum vcpu_next exit_interrupt(struct vcpu *v, const struct vt_exit *exit)
+static inline enum vcpu_next after_interrupt(struct vcpu *v, const struct vt_exit *exit)
 {
-    irq_dispatch(exit->interrupt.vector);
     if (UNLIKELY(!v->exits_at_deadline)) { /* it may have been the APIC timer, and early */
         vcpu_set_slice(v, v->slice_end);
         return exit_timer(v, exit);
     }
     return dispatch_should_yield() ? VCPU_YIELD : VCPU_RESUME;
+}
+
+enum vcpu_next exit_interrupt(struct vcpu *v, const struct vt_exit *exit)
+{
+    irq_dispatch(exit->interrupt.vector);
+    return after_interrupt(v, exit);
+}
+
+enum vcpu_next exit_host_event(struct vcpu *v, const struct vt_exit *exit)
+{
+    irq_poll();
+    return after_interrupt(v, exit);
 }
 
 enum vcpu_next exit_timer(struct vcpu *v, const struct vt_exit *exit)

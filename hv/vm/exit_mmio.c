@@ -70,7 +70,7 @@ enum vcpu_next exit_mmio(struct vcpu *v, const struct vt_exit *exit)
                           "of the %lu MiB it was given", exit->mem.gpa.raw, v->part->mem.bytes >> 20);
         return VCPU_RESUME;
     }
-    if (UNLIKELY(!exit->mem.gva_valid)) {
+    if (UNLIKELY(!exit->mem.own)) {
         partition_fail(v, "the CPU walked page tables at guest-physical 0x%lx, where there is no RAM: check CR3 (0x%lx)",
                        exit->mem.gpa.raw, vt.get(v->vt, VT_CR3));
         return VCPU_RESUME;

@@ -150,6 +150,20 @@ static bool write_efer(struct vcpu *v, uint32_t msr, uint64_t value)
     return true;
 }
 
+static bool read_efer(struct vcpu *v, uint32_t msr, uint64_t *value)
+{
+    (void)msr;
+    *value = vt.get(v->vt, VT_EFER);
+    return true;
+}
+
+static bool read_pat(struct vcpu *v, uint32_t msr, uint64_t *value)
+{
+    (void)msr;
+    *value = vt.get(v->vt, VT_PAT);
+    return true;
+}
+
 static bool is_memory_type(uint64_t type)
 {
     return type == MEMORY_UC || type == MEMORY_WC || type == MEMORY_WT || type == MEMORY_WP || type == MEMORY_WB;
@@ -316,12 +330,12 @@ static const struct msr_row rows[] = {
     { IA32_MTRR_FIX64K_00000, IA32_MTRR_FIX64K_00000, read_mtrr_fixed, write_mtrr_fixed },
     { IA32_MTRR_FIX16K_80000, IA32_MTRR_FIX16K_A0000, read_mtrr_fixed, write_mtrr_fixed },
     { IA32_MTRR_FIX4K_C0000, IA32_MTRR_FIX4K_F8000, read_mtrr_fixed, write_mtrr_fixed },
-    { IA32_PAT, IA32_PAT, NULL, write_pat },
+    { IA32_PAT, IA32_PAT, read_pat, write_pat },
     { IA32_MTRR_DEF_TYPE, IA32_MTRR_DEF_TYPE, read_mtrr_default, write_mtrr_default },
     { IA32_TSC_DEADLINE, IA32_TSC_DEADLINE, read_tsc_deadline, write_tsc_deadline },
     { IA32_X2APIC_FIRST, IA32_X2APIC_LAST, read_x2apic, write_x2apic },
     { MSR_KVM_WALL_CLOCK_NEW, MSR_KVM_PV_EOI_EN, pv_read, pv_write },
-    { IA32_EFER, IA32_EFER, NULL, write_efer },
+    { IA32_EFER, IA32_EFER, read_efer, write_efer },
 };
 
 static const struct msr_row *search(uint32_t msr)

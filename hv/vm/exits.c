@@ -8,11 +8,13 @@ const exit_handler_t exit_handlers[VT_EXIT_KINDS] = {
     [VT_EXIT_RDMSR] = exit_rdmsr,
     [VT_EXIT_WRMSR] = exit_wrmsr,
     [VT_EXIT_INTERRUPT] = exit_interrupt,
+    [VT_EXIT_HOST_EVENT] = exit_host_event,
     [VT_EXIT_TIMER] = exit_timer,
     [VT_EXIT_INTERRUPT_WINDOW] = exit_window,
     [VT_EXIT_NMI_WINDOW] = exit_window,
     [VT_EXIT_HLT] = exit_hlt,
     [VT_EXIT_PAUSE] = exit_pause,
+    [VT_EXIT_CR_INSN] = exit_cr_insn,
     [VT_EXIT_CR_WRITE] = exit_cr_write,
     [VT_EXIT_CR_READ] = exit_cr_read,
     [VT_EXIT_DR_ACCESS] = exit_dr_access,
@@ -41,7 +43,7 @@ const exit_handler_t exit_handlers[VT_EXIT_KINDS] = {
 };
 
 /* A new kind without a row above would leave a NULL: this stops the build when the list grows. */
-_Static_assert(VT_EXIT_KINDS == 37, "exit_handlers[] has a row for every kind");
+_Static_assert(VT_EXIT_KINDS == 39, "exit_handlers[] has a row for every kind");
 
 static const char *const names[VT_EXIT_KINDS] = {
 #define EXIT_NAME(kind, text) [VT_EXIT_##kind] = text,

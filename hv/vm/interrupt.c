@@ -102,7 +102,8 @@ void vcpu_apic_timer_changed(struct vcpu *v)
 
 void vcpu_apic_changed(struct vcpu *v)
 {
-    vt.apic_mode(v->vt, vlapic_enabled(&v->lapic), vlapic_in_x2apic(&v->lapic));
+    if (vt.features()->apicv)
+        vt.apic_mode(v->vt, vlapic_enabled(&v->lapic), vlapic_in_x2apic(&v->lapic));
     v->apicv = vt.features()->apicv && vlapic_enabled(&v->lapic);
     v->cpuid_1_valid = false;
     if (v->apicv) {

@@ -8,6 +8,7 @@
 #include "arch/x86_64/mmu/host.h"
 #include "hv/lib/str.h"
 #include "hv/part/partition_config.h"
+#include "hv/vm/emulate.h"
 
 #define LAPIC_BUS_NS 1 /* a 1 GHz bus clock: one timer tick is one nanosecond of virtual time */
 
@@ -103,6 +104,8 @@ bool vcpu_create(struct partition *p, unsigned index)
         .apic_access_hpa = p->apic_access,
         .spec_ctrl = guest_state_has_msr(GUEST_SPEC_CTRL),
         .cr4_allowed = v->cr4_allowed & ~CR4_OSXSAVE, /* CPUID shows it: see cpuid_1 */
+        .insn_length = vcpu_insn_length,
+        .ctx = v,
     };
     if (vt.vcpu_create(&config, &v->vt) != VT_OK) {
         v->vt = NULL;

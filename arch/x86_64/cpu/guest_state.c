@@ -51,7 +51,7 @@ static bool msr_exists(enum guest_msr which)
     return reg >> msr_rows[which].bit & 1;
 }
 
-void guest_state_init(void)
+void guest_state_init(uint32_t switched)
 {
     host.xsave_size = LEGACY_AREA;
     if (cpuid(1, 0).ecx & CPUID_1_ECX_XSAVE) {
@@ -63,7 +63,7 @@ void guest_state_init(void)
     }
     for (unsigned i = 0; i < GUEST_MSR_COUNT; i++) {
         host.msr[i] = msr_exists(i);
-        if (!host.msr[i])
+        if (!host.msr[i] || (switched >> i & 1))
             continue;
         host.msr_number[host.msr_count] = msr_rows[i].msr;
         host.msr_slot[host.msr_count++] = (uint8_t)i;

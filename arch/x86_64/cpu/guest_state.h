@@ -1,4 +1,4 @@
-/* The state of a vCPU that neither VT-x nor AMD-V switches by itself: extended (FPU) state with XCR0 and PKRU, CR2, the
+/* The state of a vCPU that VT-x or AMD-V does not switch by itself: extended (FPU) state with XCR0 and PKRU, CR2, the
  * debug address registers and DR6, and the MSRs that guests access without an exit. What is not switched here leaks
  * from one partition to the next. The hypervisor itself uses none of it, so it changes hands only when another vCPU
  * is loaded. */
@@ -19,8 +19,10 @@ struct guest_state {
     void *xsave;    /* guest_state_xsave_size() bytes, page aligned; owned by the vCPU */
 };
 
-/* On the boot CPU: which components and MSRs exist here; logs fallbacks. On every CPU: cpu_enable. */
-void guest_state_init(void);
+/* On the boot CPU: which components and MSRs exist here; logs fallbacks. MSRs in `switched` (1 << enum guest_msr) are left
+ * to the hardware, which may also have CR2 and DR6 of its own (AMD-V): those are then loaded in vain. On every CPU:
+ * cpu_enable. */
+void guest_state_init(uint32_t switched);
 void guest_state_cpu_enable(void);
 
 size_t guest_state_xsave_size(void);   /* bytes, for all components the CPU has */

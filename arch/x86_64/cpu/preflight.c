@@ -26,7 +26,7 @@ struct row {
     const char *without; /* set for an option: what happens instead */
 };
 
-#define NEWER_CPU "this CPU is too old: a newer one is needed (Intel: Westmere, 2010, or later)."
+#define NEWER_CPU "this CPU is too old: a newer one is needed (Intel: Westmere, 2010, or later; AMD: Barcelona, 2007, or later)."
 
 static const struct row base_rows[] = {
     { "64-bit (long) mode", W_80000001_EDX, CPUID_80000001_EDX_LM, NEWER_CPU, NULL },
@@ -68,9 +68,17 @@ static const struct row common_rows[] = {
 };
 
 /* AMD APM vol 2, "Enabling SVM" and "Determining Support for SVM". */
+static const struct row svm_row =
+    { "AMD-V (SVM)", W_80000001_ECX, CPUID_80000001_ECX_SVM,
+      "the CPU has no AMD-V, or it is hidden. On a PC: look for \"SVM Mode\" or \"AMD-V\" in the BIOS setup. In a virtual "
+      "machine: enable nested virtualization.", NULL };
+
 static const struct row svm_rows[] = {
-    { "AMD-V (SVM)", W_80000001_ECX, CPUID_80000001_ECX_SVM, NULL, "look for \"SVM Mode\" in the BIOS setup" },
-    { "nested paging", W_SVM_EDX, CPUID_8000000A_EDX_NP, NULL, "this CPU is too old" },
+    { "nested paging (NPT)", W_SVM_EDX, CPUID_8000000A_EDX_NP, NEWER_CPU, NULL },
+    { "next RIP at an exit", W_SVM_EDX, CPUID_8000000A_EDX_NRIPS, NULL, "instructions are decoded for their length" },
+    { "decode assists", W_SVM_EDX, CPUID_8000000A_EDX_DECODE_ASSISTS, NULL, "MOV to CR is decoded" },
+    { "flush by ASID", W_SVM_EDX, CPUID_8000000A_EDX_FLUSH_BY_ASID, NULL, "a new ASID takes the place of a flush" },
+    { "VMCB clean bits", W_SVM_EDX, CPUID_8000000A_EDX_VMCB_CLEAN, NULL, "the whole VMCB is loaded at each entry" },
 };
 
 static void PRINTF(2, 3) say(const struct facts *f, const char *format, ...)
@@ -186,15 +194,29 @@ static void check_intel(struct facts *f)
     check_rows(f, vmx_rows, ARRAY_SIZE(vmx_rows));
 }
 
+/* AMD APM vol 2, "Determining Support for SVM". */
+static void check_vm_cr(struct facts *f)
+{
+    uint64_t value = f->cpu->rdmsr(f->cpu->ctx, MSR_AMD_VM_CR);
+    const char *name = "VM_CR.SVMDIS";
+    if (!(value & VM_CR_SVMDIS)) {
+        say(f, "  %-34s clear, AMD-V enabled", name);
+    } else if (!(value & VM_CR_LOCK)) {
+        say(f, "  %-34s set, unlocked: will be cleared", name);
+    } else {
+        say(f, "  %-34s set and LOCKED: AMD-V is off, and required", name);
+        f->missing++;
+        say(f, "The firmware has switched AMD-V off and locked that. Enable \"SVM Mode\" (also called \"AMD-V\" or "
+               "\"Secure Virtual Machine\") in the BIOS setup, then switch the machine off and on.");
+    }
+}
+
 static void check_amd(struct facts *f)
 {
+    if (!check_row(f, &svm_row))
+        return;
+    check_vm_cr(f);
     check_rows(f, svm_rows, ARRAY_SIZE(svm_rows));
-    if (f->word[W_80000001_ECX] & CPUID_80000001_ECX_SVM) {
-        bool off = f->cpu->rdmsr(f->cpu->ctx, MSR_AMD_VM_CR) & VM_CR_SVMDIS;
-        say(f, "  %-34s %s", "VM_CR.SVMDIS", off ? "set: look for \"SVM Mode\" in the BIOS setup" : "clear");
-    }
-    say(f, "  %-34s MISSING, and required", "VT-x (VMX)");
-    f->missing++;
 }
 
 static void say_remedies(const struct facts *f, const struct row *rows, size_t count)
@@ -212,8 +234,10 @@ static void refuse(const struct facts *f)
 {
     bool vmx = f->word[W_1_ECX] & CPUID_1_ECX_VMX;
     say_remedies(f, base_rows, ARRAY_SIZE(base_rows));
-    if (f->amd)
-        say(f, "Missing: VT-x: Trapeze has no AMD-V backend yet. An Intel CPU with VT-x and EPT is needed.");
+    if (f->amd && !(f->word[W_80000001_ECX] & CPUID_80000001_ECX_SVM))
+        say_remedies(f, &svm_row, 1);
+    else if (f->amd)
+        say_remedies(f, svm_rows, ARRAY_SIZE(svm_rows));
     else if (!vmx)
         say_remedies(f, &vmx_row, 1);
     else

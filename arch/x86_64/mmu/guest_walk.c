@@ -107,6 +107,7 @@ static enum step pae_directory(struct walk *w, uint64_t *directory)
         if (!entry)
             return STEP_NO_MEMORY;
         value = __atomic_load_n(entry, __ATOMIC_RELAXED);
+        reserved &= ~(uint64_t)ENTRY_A; /* QEMU quirk: its TCG marks this entry accessed, too, and then does not mind */
     }
     *directory = value & ENTRY_ADDRESS;
     if (!(value & ENTRY_P))

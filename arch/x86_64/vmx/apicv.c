@@ -45,8 +45,6 @@ static void pass_x2apic(struct vmx_vcpu *v, bool on)
 void vmx_apic_mode(struct vt_vcpu *vt, bool enabled, bool x2apic)
 {
     struct vmx_vcpu *v = vmx_of(vt);
-    if (!vmx_caps.features.apicv)
-        return;
     uint32_t bits = 0;
     if (enabled)
         bits = PROC2_APIC_REGISTER_VIRTUALIZATION | PROC2_VIRTUAL_INTERRUPT_DELIVERY |

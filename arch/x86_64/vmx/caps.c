@@ -99,9 +99,9 @@ static void settle_apicv(struct vmx_caps *c)
 static void read_ept_vpid(struct vmx_caps *c)
 {
     uint64_t cap = rdmsr(IA32_VMX_EPT_VPID_CAP);
-    c->features.ept_1g = cap & VMX_EPT_1G_PAGES;
-    c->features.ept_2m = cap & VMX_EPT_2M_PAGES;
-    c->features.ept_ad = cap & VMX_EPT_ACCESS_DIRTY;
+    c->features.nested_1g = cap & VMX_EPT_1G_PAGES;
+    c->features.nested_2m = cap & VMX_EPT_2M_PAGES;
+    c->features.nested_ad = cap & VMX_EPT_ACCESS_DIRTY;
     c->features.vpid = has(c->secondary, PROC2_ENABLE_VPID);
     c->invept_single = cap & VMX_EPT_INVEPT_SINGLE;
     c->invvpid_single = cap & VMX_VPID_INVVPID_SINGLE;
@@ -135,7 +135,7 @@ enum vt_status vmx_init(const struct vt_env *env)
     settle_apicv(c);
     read_ept_vpid(c);
     log_line("vmx: EPT pages 4K%s%s%s, VPID %s, APICv %s, preemption timer %s (TSC >> %u)",
-             c->features.ept_2m ? " 2M" : "", c->features.ept_1g ? " 1G" : "", c->features.ept_ad ? ", A/D" : "",
+             c->features.nested_2m ? " 2M" : "", c->features.nested_1g ? " 1G" : "", c->features.nested_ad ? ", A/D" : "",
              c->features.vpid ? "yes" : "no", c->features.apicv ? "yes" : "no",
              c->features.preemption_timer ? "yes" : "no", c->timer_shift);
     return VT_OK;

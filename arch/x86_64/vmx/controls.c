@@ -93,7 +93,7 @@ void vmx_controls_setup(struct vmx_vcpu *v)
 {
     v->primary = vmx_caps.primary;
     v->secondary = vmx_caps.secondary;
-    v->eptp = pt_ept_pointer(v->config.nested_root, vmx_caps.features.ept_ad);
+    v->eptp = pt_ept_pointer(v->config.nested_root, vmx_caps.features.nested_ad);
     vmwrite(VMCS_PIN_CONTROLS, vmx_caps.pin);
     vmwrite(VMCS_PRIMARY_PROC_CONTROLS, v->primary);
     vmwrite(VMCS_SECONDARY_PROC_CONTROLS, v->secondary);

@@ -51,7 +51,7 @@ void vmx_cpu_disable(void)
 void vmx_nested_flush(hpa_t nested_root)
 {
     if (vmx_caps.invept_single)
-        invept(INVEPT_SINGLE_CONTEXT, pt_ept_pointer(nested_root, vmx_caps.features.ept_ad));
+        invept(INVEPT_SINGLE_CONTEXT, pt_ept_pointer(nested_root, vmx_caps.features.nested_ad));
     else
         invept(INVEPT_ALL_CONTEXTS, 0);
 }

@@ -68,10 +68,8 @@ static uint32_t decode_ept_violation(struct vmx_vcpu *v, struct vt_exit *exit)
     exit->mem.write = q & QUALIFICATION_EPT_WRITE;
     exit->mem.fetch = q & QUALIFICATION_EPT_FETCH;
     /* Only an access to the translation of the linear address is the instruction's own; the others are page walks. */
-    exit->mem.gva_valid = (q & (QUALIFICATION_EPT_LINEAR_VALID | QUALIFICATION_EPT_TRANSLATED)) ==
-                          (QUALIFICATION_EPT_LINEAR_VALID | QUALIFICATION_EPT_TRANSLATED);
-    if (exit->mem.gva_valid)
-        exit->mem.gva = GVA(vmread(VMCS_GUEST_LINEAR_ADDRESS));
+    exit->mem.own = (q & (QUALIFICATION_EPT_LINEAR_VALID | QUALIFICATION_EPT_TRANSLATED)) ==
+                    (QUALIFICATION_EPT_LINEAR_VALID | QUALIFICATION_EPT_TRANSLATED);
     keep_vectoring(v);
     return exit->kind = VT_EXIT_MMIO;
 }
@@ -79,7 +77,7 @@ static uint32_t decode_ept_violation(struct vmx_vcpu *v, struct vt_exit *exit)
 static uint32_t decode_ept_misconfiguration(struct vmx_vcpu *v, struct vt_exit *exit)
 {
     exit->mem.gpa = GPA(vmread(VMCS_GUEST_PHYSICAL_ADDRESS));
-    exit->mem.gva_valid = exit->mem.read = exit->mem.write = exit->mem.fetch = false;
+    exit->mem.own = exit->mem.read = exit->mem.write = exit->mem.fetch = false;
     keep_vectoring(v);
     return exit->kind = VT_EXIT_BAD_NESTED_PAGE;
 }

@@ -49,8 +49,9 @@ enum vt_field {
 #define VT_EXIT_LIST(X) \
     X(UNKNOWN, "unknown exit") X(CPUID, "CPUID") X(HYPERCALL, "hypercall") X(IO, "port I/O") X(MMIO, "memory-mapped I/O or first touch") \
     X(RDMSR, "RDMSR") X(WRMSR, "WRMSR") X(INTERRUPT, "external interrupt") X(TIMER, "slice or timer end") \
+    X(HOST_EVENT, "interrupt or NMI of the machine") \
     X(INTERRUPT_WINDOW, "interrupt window") X(NMI_WINDOW, "NMI window") X(HLT, "HLT") X(PAUSE, "PAUSE loop") \
-    X(CR_WRITE, "control register write") X(CR_READ, "control register read") X(DR_ACCESS, "debug register access") \
+    X(CR_INSN, "control register access") X(CR_WRITE, "control register write") X(CR_READ, "control register read") X(DR_ACCESS, "debug register access") \
     X(XSETBV, "XSETBV") X(EXCEPTION, "exception") X(NMI, "NMI") X(TRIPLE_FAULT, "triple fault") \
     X(APIC_WRITE, "virtual-APIC write") X(APIC_ACCESS, "APIC page access") X(APIC_EOI, "level-triggered EOI") \
     X(TPR_BELOW, "TPR below threshold") \
@@ -59,6 +60,8 @@ enum vt_field {
     X(TASK_SWITCH, "hardware task switch") X(INIT, "INIT signal") X(SIPI, "start-up IPI") \
     X(BAD_NESTED_PAGE, "nested-paging misconfiguration") X(ENTRY_FAILED, "VM-entry failure")
 
+/* INTERRUPT: taken from the interrupt controller, the vector is known. HOST_EVENT: not taken; irq_poll() serves it.
+ * CR_WRITE, CR_READ: decoded. CR_INSN: the hardware does not tell the operands; the instruction has to be decoded. */
 enum vt_exit_kind {
 #define VT_EXIT_ENUM(kind, text) VT_EXIT_##kind,
     VT_EXIT_LIST(VT_EXIT_ENUM)
@@ -84,7 +87,7 @@ struct vt_exit {
     uint64_t qualification; /* the hardware's detail, for kinds that have one */
     union {
         struct { uint16_t port; uint8_t size; bool in, string, rep; } io;
-        struct { gpa_t gpa; gva_t gva; bool gva_valid, read, write, fetch; } mem;
+        struct { gpa_t gpa; bool own, read, write, fetch; } mem; /* own: the instruction's access, no table walk */
         struct { uint8_t cr, gpr, how /* enum vt_cr_how */; uint16_t lmsw_value; } cr;
         struct { uint8_t vector, type; bool has_error_code; uint32_t error_code; } exception; /* type: vt_event_type */
         struct { uint8_t vector; } interrupt;
@@ -102,7 +105,7 @@ struct vt_exit {
 struct vt_features {
     bool apicv;            /* virtual-interrupt delivery and APIC-register virtualization */
     bool apic_access_page; /* xAPIC accesses at the access page are virtualized */
-    bool tpr_shadow, vpid, preemption_timer, ept_1g, ept_2m, ept_ad;
+    bool tpr_shadow, vpid, preemption_timer, nested_1g, nested_2m, nested_ad;
     bool rdtscp, invpcid;       /* the instructions work in a guest */
     bool pdpte_registers;       /* PAE: VT_PDPTE0.. are what the CPU uses */
 };
@@ -115,6 +118,9 @@ struct vt_vcpu_config {
     hpa_t apic_access_hpa;  /* the page mapped at FEE00000h, or 0 */
     uint64_t cr4_allowed;   /* CR4 bits the guest may set by itself (others exit) */
     bool spec_ctrl;         /* the guest may use IA32_SPEC_CTRL */
+    /* For a CPU that does not tell it: the length of the instruction at RIP, found by decoding; 0: it cannot be read. */
+    unsigned (*insn_length)(void *ctx);
+    void *ctx;
 };
 
 /* What `info` shows of a vCPU that runs or is loaded elsewhere. */
@@ -145,6 +151,7 @@ struct pt_format;
 struct vt_ops {
     const char *name;
     const struct pt_format *nested_format; /* of the nested page tables */
+    uint32_t switched_msrs; /* bits of enum guest_msr (cpu/guest_state.h) that the hardware switches by itself */
 
     /* Once, on the boot CPU: read capabilities, log what is used and each fallback. */
     enum vt_status (*init)(const struct vt_env *env);
@@ -180,13 +187,13 @@ struct vt_ops {
     bool (*can_take_nmi)(struct vt_vcpu *v);
     void (*request_window)(struct vt_vcpu *v, bool interrupt, bool nmi); /* exit as soon as one could be taken */
 
-    /* Virtual-interrupt delivery (features()->apicv): tell the hardware what the register page now holds. */
+    /* Virtual-interrupt delivery: tell the hardware what the register page now holds. NULL without features()->apicv. */
     uint16_t (*apic_status)(struct vt_vcpu *v); /* SVI << 8 | RVI: highest vector in service, highest requested */
     void (*apic_set_status)(struct vt_vcpu *v, uint16_t status);
     void (*apic_set_rvi)(struct vt_vcpu *v, uint8_t vector);
     void (*apic_eoi_exits)(struct vt_vcpu *v, const uint64_t bitmap[4]); /* vectors whose EOI has to exit */
     void (*apic_mode)(struct vt_vcpu *v, bool enabled, bool x2apic);
-    void (*tpr_threshold)(struct vt_vcpu *v, uint8_t class);
+    void (*tpr_threshold)(struct vt_vcpu *v, uint8_t class); /* exit when the TPR's class falls below; 0: never */
 
     void (*set_tsc_offset)(struct vt_vcpu *v, uint64_t offset);
     void (*nested_flush)(hpa_t nested_root); /* after an entry of the nested tables was made stricter, on this pCPU */

@@ -8,7 +8,7 @@
 /* A scripted CPU. */
 static struct cpu {
     const char *vendor; /* EBX, EDX, ECX */
-    uint32_t ecx1, ebx7, edx_ext, ecx_ext;
+    uint32_t ecx1, ebx7, edx_ext, ecx_ext, svm;
     uint64_t feature_control, pin, proc, proc2, ept_vpid, vm_cr;
     unsigned bad_msr_reads;
     char said[8192];
@@ -36,7 +36,7 @@ static void read_leaf(void *ctx, uint32_t leaf, uint32_t subleaf, uint32_t r[4])
     } else if (leaf == CPUID_POWER_EXT) {
         r[3] = CPUID_80000007_EDX_INVARIANT_TSC;
     } else if (leaf == CPUID_SVM) {
-        r[3] = CPUID_8000000A_EDX_NP;
+        r[3] = cpu.svm;
     }
 }
 
@@ -161,15 +161,51 @@ TEST(a_cpu_without_vmx_gets_advice_for_pc_and_virtual_machine)
     CHECK_EQ(cpu.bad_msr_reads, 0);
 }
 
-TEST(an_amd_cpu_is_told_that_there_is_no_backend_yet)
+static void epyc(void)
 {
     icelake();
     cpu.vendor = "AuthenticAMD";
     cpu.ecx1 &= ~CPUID_1_ECX_VMX;
     cpu.ecx_ext = CPUID_80000001_ECX_SVM;
+    cpu.svm = CPUID_8000000A_EDX_NP;
+}
+
+TEST(an_amd_cpu_with_nested_paging_is_accepted_and_its_fallbacks_are_named)
+{
+    epyc();
+    CHECK(run());
+    CHECK(strstr(cpu.said, "VM_CR.SVMDIS                       clear"));
+    CHECK(strstr(cpu.said, "next RIP at an exit                no: "));
+    CHECK_EQ(cpu.bad_msr_reads, 0);
+}
+
+TEST(svm_switched_off_but_not_locked_is_fine)
+{
+    epyc();
     cpu.vm_cr = VM_CR_SVMDIS;
+    CHECK(run());
+    CHECK(strstr(cpu.said, "will be cleared"));
+}
+
+TEST(svm_locked_off_names_the_bios_setting)
+{
+    epyc();
+    cpu.vm_cr = VM_CR_SVMDIS | VM_CR_LOCK;
     CHECK(!run());
-    CHECK(strstr(cpu.said, "no AMD-V backend yet"));
     CHECK(strstr(cpu.said, "\"SVM Mode\""));
+    CHECK(strstr(cpu.said, "REFUSED: 1 requirement is"));
+}
+
+TEST(an_amd_cpu_without_nested_paging_or_without_svm_is_refused_by_name)
+{
+    epyc();
+    cpu.svm = 0;
+    CHECK(!run());
+    CHECK(strstr(cpu.said, "Missing: nested paging (NPT)"));
+    epyc();
+    cpu.ecx_ext = 0;
+    CHECK(!run());
+    CHECK(strstr(cpu.said, "Missing: AMD-V (SVM)"));
+    CHECK(!strstr(cpu.said, "VT-x"));
     CHECK_EQ(cpu.bad_msr_reads, 0);
 }

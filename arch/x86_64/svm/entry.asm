@@ -1,0 +1,72 @@
+; VM entry and exit: the hot path. Every instruction here is paid at every exit.
+;
+; void svm_enter(struct svm_vcpu *v /* rdi */). RAX and RSP of the guest travel in the VMCB. With V_INTR_MASKING the
+; host's RFLAGS.IF decides whether an interrupt of the machine ends the stay in the guest, so it is on during VMRUN;
+; GIF = 0 keeps everything off until the host's own state is back (AMD APM vol 2, "Global Interrupt Flag").
+
+%include "arch/x86_64/svm/svm_offsets.inc"
+
+section .text
+global svm_enter
+
+svm_enter:
+    push rbp
+    push rbx
+    push r12
+    push r13
+    push r14
+    push r15
+    push rdi
+    mov rax, [rdi + OFF_VCPU_VMCB_HPA]
+    mov rcx, [rdi + OFF_GPR_RCX]
+    mov rdx, [rdi + OFF_GPR_RDX]
+    mov rbx, [rdi + OFF_GPR_RBX]
+    mov rbp, [rdi + OFF_GPR_RBP]
+    mov rsi, [rdi + OFF_GPR_RSI]
+    mov r8,  [rdi + OFF_GPR_R8]
+    mov r9,  [rdi + OFF_GPR_R9]
+    mov r10, [rdi + OFF_GPR_R10]
+    mov r11, [rdi + OFF_GPR_R11]
+    mov r12, [rdi + OFF_GPR_R12]
+    mov r13, [rdi + OFF_GPR_R13]
+    mov r14, [rdi + OFF_GPR_R14]
+    mov r15, [rdi + OFF_GPR_R15]
+    mov rdi, [rdi + OFF_GPR_RDI]
+    clgi
+    sti
+    vmload
+    vmrun
+    vmsave                          ; VMRUN gave RAX and RSP back
+    mov rax, rdi
+    pop rdi
+    mov [rdi + OFF_GPR_RDI], rax
+    mov rax, [rdi + OFF_VCPU_HOST_VMCB]
+    vmload                          ; GS and TR: before anything may interrupt
+    cli
+    stgi                            ; an NMI that ended the stay arrives here
+    mov [rdi + OFF_GPR_RDX], rdx
+    rdtsc
+    mov [rdi + OFF_GPR_RCX], rcx
+    mov [rdi + OFF_GPR_RBX], rbx
+    mov [rdi + OFF_GPR_RBP], rbp
+    mov [rdi + OFF_GPR_RSI], rsi
+    mov [rdi + OFF_GPR_R8],  r8
+    mov [rdi + OFF_GPR_R9],  r9
+    mov [rdi + OFF_GPR_R10], r10
+    mov [rdi + OFF_GPR_R11], r11
+    mov [rdi + OFF_GPR_R12], r12
+    mov [rdi + OFF_GPR_R13], r13
+    mov [rdi + OFF_GPR_R14], r14
+    mov [rdi + OFF_GPR_R15], r15
+    shl rdx, 32
+    or rdx, rax
+    mov [rdi + OFF_VCPU_EXIT_TSC], rdx
+    pop r15
+    pop r14
+    pop r13
+    pop r12
+    pop rbx
+    pop rbp
+    ret
+
+section .note.GNU-stack noalloc noexec nowrite progbits

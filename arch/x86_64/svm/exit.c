@@ -1,0 +1,173 @@
+/* Raw exit codes to neutral exits: one row per code, a decoder only where there is something to read. */
+#include "arch/x86_64/isa/cr.h"
+#include "arch/x86_64/isa/exception.h"
+#include "arch/x86_64/svm/svm.h"
+
+#define EXIT_ROWS (VMEXIT_TLBSYNC + 1)
+
+typedef uint32_t (*decoder_t)(struct svm_vcpu *v, struct vt_exit *exit); /* sets and returns exit->kind */
+
+/* Delivery of an event was cut short by this exit: keep it, so that it is repeated. Not INT n, INT3 and INTO: RIP is
+ * still on the instruction, which is executed again. */
+static __attribute__((noinline)) void keep_event(struct svm_vcpu *v, uint64_t info)
+{
+    unsigned type = EVENT_TYPE(info), vector = EVENT_VECTOR(info);
+    if (type == EVENT_SOFT_INTERRUPT || (type == EVENT_EXCEPTION && (vector == EXC_BP || vector == EXC_OF)))
+        return;
+    v->vmcb->eventinj = info;
+    v->event_set = true;
+}
+
+static uint32_t decode_debug(struct svm_vcpu *v, struct vt_exit *exit)
+{
+    uint64_t dr6 = v->vmcb->dr6;
+    if (UNLIKELY(v->stepping)) {
+        svm_stop_stepping(v);
+        if (!v->guest_tf && !(dr6 & (DR6_B0 | DR6_B1 | DR6_B2 | DR6_B3))) {
+            v->vmcb->dr6 = dr6 & ~DR6_BS;
+            svm_dirty(v, CLEAN_DRX);
+            return exit->kind = VT_EXIT_NMI_WINDOW;
+        }
+    }
+    exit->qualification = dr6 & (DR6_B0 | DR6_B1 | DR6_B2 | DR6_B3 | DR6_BD | DR6_BS | DR6_BT);
+    return exit->kind = VT_EXIT_EXCEPTION;
+}
+
+static uint32_t decode_exception(struct svm_vcpu *v, struct vt_exit *exit)
+{
+    unsigned vector = exit->raw - VMEXIT_EXCP0;
+    exit->exception.vector = (uint8_t)vector;
+    exit->exception.type = VT_EVENT_EXCEPTION;
+    exit->exception.has_error_code = exc_has_error_code(vector);
+    exit->exception.error_code = (uint32_t)v->vmcb->exitinfo1;
+    exit->qualification = v->vmcb->exitinfo1;
+    return vector == EXC_DB ? decode_debug(v, exit) : (exit->kind = VT_EXIT_EXCEPTION);
+}
+
+static uint32_t decode_io(struct svm_vcpu *v, struct vt_exit *exit)
+{
+    uint64_t info = v->vmcb->exitinfo1;
+    exit->qualification = info;
+    exit->io.port = IOIO_PORT(info);
+    exit->io.size = (uint8_t)IOIO_SIZE(info);
+    exit->io.in = info & IOIO_IN;
+    exit->io.string = info & IOIO_STRING;
+    exit->io.rep = info & IOIO_REP;
+    v->next_rip = v->vmcb->exitinfo2;
+    return exit->kind = VT_EXIT_IO;
+}
+
+static uint32_t decode_msr(struct svm_vcpu *v, struct vt_exit *exit)
+{
+    return exit->kind = v->vmcb->exitinfo1 & MSR_EXIT_WRITE ? VT_EXIT_WRMSR : VT_EXIT_RDMSR;
+}
+
+static uint32_t decode_npf(struct svm_vcpu *v, struct vt_exit *exit)
+{
+    uint64_t info = v->vmcb->exitinfo1;
+    exit->qualification = info;
+    exit->mem.gpa = GPA(v->vmcb->exitinfo2);
+    exit->mem.write = info & NPF_W;
+    exit->mem.fetch = (info & NPF_ID) && (info & NPF_FINAL);
+    exit->mem.read = !exit->mem.write && !exit->mem.fetch;
+    exit->mem.own = info & NPF_FINAL;
+    return exit->kind = info & NPF_RSV ? VT_EXIT_BAD_NESTED_PAGE : VT_EXIT_MMIO;
+}
+
+/* LMSW, SMSW and CLTS look like a MOV, but for bit 63. */
+static uint32_t decode_cr(struct svm_vcpu *v, struct vt_exit *exit)
+{
+    uint64_t info = v->vmcb->exitinfo1;
+    bool write = exit->raw >= VMEXIT_CR0_WRITE;
+    exit->qualification = info;
+    if (!svm_caps.decode_assists || !(info & CR_EXIT_MOV))
+        return exit->kind = VT_EXIT_CR_INSN;
+    exit->cr.cr = exit->raw == VMEXIT_CR0_SEL_WRITE ? 0 : exit->raw & 0xf;
+    exit->cr.gpr = (uint8_t)CR_EXIT_GPR(info);
+    exit->cr.how = VT_CR_MOV;
+    return exit->kind = write ? VT_EXIT_CR_WRITE : VT_EXIT_CR_READ;
+}
+
+/* Before the IRET is carried out: NMIs are open after it. */
+static uint32_t decode_iret(struct svm_vcpu *v, struct vt_exit *exit)
+{
+    v->nmi = SVM_NMI_IRET;
+    v->nmi_iret_rip = v->vmcb->rip;
+    v->vmcb->intercept_1 &= ~(uint32_t)INTERCEPT_IRET;
+    svm_dirty(v, CLEAN_I);
+    return exit->kind = VT_EXIT_NMI_WINDOW;
+}
+
+static const struct { uint32_t kind; decoder_t decode; } rows[EXIT_ROWS] = {
+#define ROW(code, neutral, decoder) [VMEXIT_##code] = { VT_EXIT_##neutral, decoder }
+    [VMEXIT_CR0_READ ... VMEXIT_CR0_READ + 15] = { VT_EXIT_CR_READ, decode_cr },
+    [VMEXIT_CR0_WRITE ... VMEXIT_CR0_WRITE + 15] = { VT_EXIT_CR_WRITE, decode_cr },
+    [VMEXIT_EXCP0 ... VMEXIT_EXCP0 + 31] = { VT_EXIT_EXCEPTION, decode_exception },
+    ROW(INTR, HOST_EVENT, NULL),
+    ROW(NMI, HOST_EVENT, NULL),
+    ROW(SMI, HOST_EVENT, NULL),
+    ROW(INIT, INIT, NULL),
+    ROW(VINTR, INTERRUPT_WINDOW, NULL),
+    ROW(CR0_SEL_WRITE, CR_WRITE, decode_cr),
+    ROW(RDTSC, RDTSC, NULL),
+    ROW(RDPMC, RDPMC, NULL),
+    ROW(CPUID, CPUID, NULL),
+    ROW(RSM, UNDEFINED, NULL),
+    ROW(IRET, NMI_WINDOW, decode_iret),
+    ROW(INVD, WBINVD, NULL),
+    ROW(PAUSE, PAUSE, NULL),
+    ROW(HLT, HLT, NULL),
+    ROW(INVLPG, INVLPG, NULL),
+    ROW(INVLPGA, UNDEFINED, NULL),
+    ROW(IOIO, IO, decode_io),
+    ROW(MSR, RDMSR, decode_msr),
+    ROW(SHUTDOWN, TRIPLE_FAULT, NULL),
+    ROW(VMRUN, UNDEFINED, NULL),
+    ROW(VMMCALL, HYPERCALL, NULL),
+    ROW(VMLOAD, UNDEFINED, NULL),
+    ROW(VMSAVE, UNDEFINED, NULL),
+    ROW(STGI, UNDEFINED, NULL),
+    ROW(CLGI, UNDEFINED, NULL),
+    ROW(SKINIT, UNDEFINED, NULL),
+    ROW(RDTSCP, RDTSC, NULL),
+    ROW(WBINVD, WBINVD, NULL),
+    ROW(MONITOR, MWAIT, NULL),
+    ROW(MWAIT, MWAIT, NULL),
+    ROW(MWAIT_ARMED, MWAIT, NULL),
+    ROW(XSETBV, XSETBV, NULL),
+    ROW(RDPRU, UNDEFINED, NULL),
+    ROW(INVLPGB, UNDEFINED, NULL),
+    ROW(INVLPGB_ILLEGAL, UNDEFINED, NULL),
+    ROW(INVPCID, INVLPG, NULL),
+    ROW(MCOMMIT, UNDEFINED, NULL),
+    ROW(TLBSYNC, UNDEFINED, NULL),
+#undef ROW
+};
+
+static uint32_t decode_rare(struct svm_vcpu *v, struct vt_exit *exit, uint64_t code)
+{
+    if (LIKELY(code == VMEXIT_NPF))
+        return decode_npf(v, exit);
+    return exit->kind = code == VMEXIT_INVALID ? VT_EXIT_ENTRY_FAILED : VT_EXIT_UNKNOWN;
+}
+
+uint32_t svm_decode(struct svm_vcpu *v)
+{
+    struct vt_exit *exit = &v->vt.exit;
+    struct vmcb *c = v->vmcb;
+    uint64_t code = c->exitcode;
+
+    exit->raw = (uint32_t)code;
+    v->event_set = false;
+    c->eventinj = 0;
+    v->next_rip = svm_caps.nrip ? c->nrip : 0;
+    if (UNLIKELY(c->exitintinfo & EVENT_VALID))
+        keep_event(v, c->exitintinfo);
+    if (UNLIKELY(v->nmi == SVM_NMI_IRET && !v->stepping && c->rip != v->nmi_iret_rip))
+        v->nmi = SVM_NMI_OPEN;
+    if (UNLIKELY(code >= EXIT_ROWS))
+        return decode_rare(v, exit, code);
+    if (rows[code].decode)
+        return rows[code].decode(v, exit);
+    return exit->kind = rows[code].kind; /* 0: VT_EXIT_UNKNOWN */
+}

@@ -1,0 +1,121 @@
+/* Private to the SVM backend: what its files share. Callers outside use arch/x86_64/vt/vt.h. */
+#ifndef ARCH_SVM_SVM_H
+#define ARCH_SVM_SVM_H
+
+#include "arch/x86_64/cpu/guest_state.h"
+#include "arch/x86_64/isa/vmcb.h"
+#include "arch/x86_64/vt/vt.h"
+
+/* Found once on the boot CPU; constant afterwards. */
+struct svm_caps {
+    struct vt_features features;
+    uint32_t asids;         /* how many there are; 0 is the host's */
+    uint8_t flush_one;      /* TLB_CONTROL that flushes one ASID, 0: there is none */
+    uint32_t clean;         /* VMCB clean bits that may be set after an exit; 0: the CPU does not look at them */
+    bool nrip, decode_assists;
+};
+extern struct svm_caps svm_caps;
+
+/* One per pCPU. An ASID belongs to a vCPU as long as the generation it was drawn in lasts. */
+struct svm_cpu {
+    hpa_t host_vmcb;        /* VMSAVE and VMLOAD: the host's share of the state that VMRUN leaves alone */
+    hpa_t host_save;        /* VM_HSAVE_PA */
+    uint64_t generation;    /* 0 is nobody's */
+    uint32_t next_asid;
+    bool flush_all;         /* at the next entry: the numbers start anew */
+};
+extern struct svm_cpu svm_cpus[];
+
+/* What of the way out of NMI blocking is under way: without hardware help it ends after the next IRET. */
+enum svm_nmi { SVM_NMI_OPEN, SVM_NMI_BLOCKED /* IRET is intercepted */, SVM_NMI_IRET /* it is at nmi_iret_rip */ };
+
+struct svm_vcpu {
+    struct vt_vcpu vt;      /* first: vt.h hands out this pointer */
+    struct vmcb *vmcb;
+    hpa_t vmcb_hpa;
+    hpa_t host_vmcb;        /* of the pCPU it is loaded on */
+    struct svm_cpu *cpu;    /* the same; NULL: it was nowhere yet */
+    uint64_t generation;    /* of the ASID in the VMCB */
+    uint64_t next_rip;      /* behind the exiting instruction; 0: not known */
+    uint8_t *tpr;           /* in the register page */
+    uint8_t tlb_control;    /* for the next entry */
+    bool event_set;         /* EVENTINJ is in use */
+    bool interrupt_window;  /* V_IRQ and the VINTR intercept are on */
+    bool stepping;          /* TF is ours: NMI window */
+    bool guest_tf;          /* what TF is to the guest while stepping */
+    uint8_t nmi;            /* enum svm_nmi */
+    uint64_t nmi_iret_rip;
+    uint64_t cr0, cr4;      /* as the guest wrote them, for the bits that are not its own */
+    hpa_t msrpm;
+    uint8_t *msr_bits;
+    unsigned xsave_order;
+    hpa_t xsave;
+    struct guest_state state;
+    struct vt_vcpu_config config;
+};
+
+static inline struct svm_vcpu *svm_of(struct vt_vcpu *v)
+{
+    return (struct svm_vcpu *)v;
+}
+
+/* What the CPU may have kept of the VMCB is out of date. */
+static inline void svm_dirty(struct svm_vcpu *v, uint32_t parts)
+{
+    v->vmcb->clean &= ~parts;
+}
+
+/* entry.asm: into the guest and back; GIF is set and interrupts are off before and after. */
+void svm_enter(struct svm_vcpu *v);
+
+/* caps.c */
+enum vt_status svm_init(const struct vt_env *env);
+extern struct vt_env svm_env;
+
+/* cpu.c */
+enum vt_status svm_cpu_enable(unsigned cpu);
+void svm_cpu_disable(void);
+void svm_nested_flush(hpa_t nested_root);
+void svm_new_asid(struct svm_vcpu *v);
+
+/* vcpu.c */
+enum vt_status svm_vcpu_create(const struct vt_vcpu_config *config, struct vt_vcpu **out);
+void svm_vcpu_destroy(struct vt_vcpu *v);
+void svm_load(struct vt_vcpu *v);
+void svm_unload(struct vt_vcpu *v, bool stays);
+void svm_reset_extended(struct vt_vcpu *v);
+
+/* controls.c: the VMCB's first contents, and the controls that change while it runs */
+void svm_controls_setup(struct svm_vcpu *v);
+void svm_set_tsc_offset(struct vt_vcpu *v, uint64_t offset);
+void svm_tpr_threshold(struct vt_vcpu *v, uint8_t class);
+
+/* field.c */
+uint64_t svm_get(struct vt_vcpu *v, enum vt_field field);
+void svm_set(struct vt_vcpu *v, enum vt_field field, uint64_t value);
+void svm_skip(struct vt_vcpu *v);
+void svm_advance(struct vt_vcpu *v, uint64_t rip);
+uint32_t svm_pkru(struct vt_vcpu *v);
+void svm_flush_linear(struct vt_vcpu *v);
+void svm_snapshot(struct vt_vcpu *v, struct vt_snapshot *out);
+
+/* run.c */
+uint32_t svm_run(struct vt_vcpu *v, uint64_t ticks);
+
+/* exit.c: v->vt.exit from the VMCB; returns its kind */
+uint32_t svm_decode(struct svm_vcpu *v);
+
+/* inject.c */
+void svm_inject(struct vt_vcpu *v, const struct vt_event *event);
+bool svm_event_pending(struct vt_vcpu *v);
+bool svm_pending_event(struct vt_vcpu *v, struct vt_event *event);
+bool svm_can_take_interrupt(struct vt_vcpu *v);
+bool svm_can_take_nmi(struct vt_vcpu *v);
+void svm_request_window(struct vt_vcpu *v, bool interrupt, bool nmi);
+void svm_stop_stepping(struct svm_vcpu *v);
+
+/* explain.c */
+void svm_explain_entry(struct vt_vcpu *v, void (*line)(void *ctx, const char *text), void *ctx);
+void svm_dump(struct vt_vcpu *v, void (*line)(void *ctx, const char *text), void *ctx);
+
+#endif

@@ -1,0 +1,85 @@
+/* Life of a vCPU: its VMCB, permission map and extended state; loading it on a pCPU and taking it off. */
+#include "arch/x86_64/cpu/pcpu.h"
+#include "arch/x86_64/mmu/host.h"
+#include "arch/x86_64/svm/svm.h"
+
+#define MSRPM_ORDER    1
+#define LAPIC_TPR_BYTE 0x80
+
+static unsigned order_for(size_t bytes)
+{
+    unsigned order = 0;
+    while ((PAGE_SIZE << order) < bytes)
+        order++;
+    return order;
+}
+
+void svm_vcpu_destroy(struct vt_vcpu *vt)
+{
+    struct svm_vcpu *v = svm_of(vt);
+    unsigned order = order_for(sizeof *v);
+    if (v->xsave.raw)
+        svm_env.page_free(v->xsave, v->xsave_order);
+    if (v->msrpm.raw)
+        svm_env.page_free(v->msrpm, MSRPM_ORDER);
+    if (v->vmcb_hpa.raw)
+        svm_env.page_free(v->vmcb_hpa, 0);
+    svm_env.page_free(ptr_to_hpa(v), order);
+}
+
+enum vt_status svm_vcpu_create(const struct vt_vcpu_config *config, struct vt_vcpu **out)
+{
+    hpa_t self = svm_env.page_alloc(order_for(sizeof(struct svm_vcpu)));
+    if (!self.raw)
+        return VT_NO_MEMORY;
+    struct svm_vcpu *v = hpa_to_ptr(self);
+    v->config = *config;
+    v->xsave_order = order_for(guest_state_xsave_size());
+    v->vmcb_hpa = svm_env.page_alloc(0);
+    v->msrpm = svm_env.page_alloc(MSRPM_ORDER);
+    v->xsave = svm_env.page_alloc(v->xsave_order);
+    if (!v->vmcb_hpa.raw || !v->msrpm.raw || !v->xsave.raw) {
+        svm_vcpu_destroy(&v->vt);
+        return VT_NO_MEMORY;
+    }
+    v->vmcb = hpa_to_ptr(v->vmcb_hpa);
+    v->msr_bits = hpa_to_ptr(v->msrpm);
+    v->tpr = v->config.apic_page + LAPIC_TPR_BYTE;
+    v->state.xsave = hpa_to_ptr(v->xsave);
+    guest_state_reset(&v->state);
+    svm_controls_setup(v);
+    *out = &v->vt;
+    return VT_OK;
+}
+
+void svm_load(struct vt_vcpu *vt)
+{
+    struct svm_vcpu *v = svm_of(vt);
+    struct svm_cpu *c = &svm_cpus[pcpu_this()->index];
+
+    if (UNLIKELY(v->cpu != c)) {
+        v->cpu = c;
+        v->host_vmcb = c->host_vmcb;
+        v->generation = 0; /* its number belonged to the other pCPU */
+        svm_dirty(v, CLEAN_ALL);
+    }
+    guest_state_load(&v->state);
+}
+
+/* The VMCB is plain memory: nothing has to be written back before another pCPU may load it. */
+void svm_unload(struct vt_vcpu *vt, bool stays)
+{
+    (void)stays;
+    guest_state_save(&svm_of(vt)->state);
+}
+
+void svm_reset_extended(struct vt_vcpu *vt)
+{
+    struct guest_state *s = &svm_of(vt)->state;
+    bool loaded = s->loaded;
+    if (loaded)
+        guest_state_save(s); /* leaves XCR0 as the next load wants it */
+    guest_state_reset(s);
+    if (loaded)
+        guest_state_load(s);
+}
