@@ -1,6 +1,8 @@
 /* Raw exit codes to neutral exits: one row per code, a decoder only where there is something to read. */
+#include "arch/x86_64/cpu/features.h"
 #include "arch/x86_64/isa/cr.h"
 #include "arch/x86_64/isa/exception.h"
+#include "arch/x86_64/svm/entry_check.h"
 #include "arch/x86_64/svm/svm.h"
 
 #define EXIT_ROWS (VMEXIT_TLBSYNC + 1)
@@ -144,11 +146,31 @@ static const struct { uint32_t kind; decoder_t decode; } rows[EXIT_ROWS] = {
 #undef ROW
 };
 
+/* QEMU quirk: a guest's MOV to CR3 with reserved bits ends like a refused entry, where the CPU raises #GP(0). But for
+ * that, an entry with which nothing is wrong is not refused; twice in a row it is no such MOV. */
+static uint32_t decode_invalid(struct svm_vcpu *v, struct vt_exit *exit, bool again)
+{
+    struct svm_entry_violation first;
+    if (again || svm_entry_check(v->vmcb, cpu_features.physical_bits, &first, 1))
+        return exit->kind = VT_EXIT_ENTRY_FAILED;
+    exit->qualification = 0;
+    exit->exception.vector = EXC_GP;
+    exit->exception.type = VT_EVENT_EXCEPTION;
+    exit->exception.has_error_code = true;
+    exit->exception.error_code = 0;
+    return exit->kind = VT_EXIT_EXCEPTION;
+}
+
 static uint32_t decode_rare(struct svm_vcpu *v, struct vt_exit *exit, uint64_t code)
 {
+    const uint32_t invalid = (uint32_t)VMEXIT_INVALID; /* QEMU quirk: it writes 32 bits */
+    bool again = exit->raw == invalid;
+    exit->raw = (uint32_t)code;
     if (LIKELY(code == VMEXIT_NPF))
         return decode_npf(v, exit);
-    return exit->kind = code == VMEXIT_INVALID ? VT_EXIT_ENTRY_FAILED : VT_EXIT_UNKNOWN;
+    if (exit->raw == invalid)
+        return decode_invalid(v, exit, again);
+    return exit->kind = VT_EXIT_UNKNOWN;
 }
 
 uint32_t svm_decode(struct svm_vcpu *v)
@@ -157,7 +179,6 @@ uint32_t svm_decode(struct svm_vcpu *v)
     struct vmcb *c = v->vmcb;
     uint64_t code = c->exitcode;
 
-    exit->raw = (uint32_t)code;
     v->event_set = false;
     c->eventinj = 0;
     v->next_rip = svm_caps.nrip ? c->nrip : 0;
@@ -167,6 +188,7 @@ uint32_t svm_decode(struct svm_vcpu *v)
         v->nmi = SVM_NMI_OPEN;
     if (UNLIKELY(code >= EXIT_ROWS))
         return decode_rare(v, exit, code);
+    exit->raw = (uint32_t)code;
     if (rows[code].decode)
         return rows[code].decode(v, exit);
     return exit->kind = rows[code].kind; /* 0: VT_EXIT_UNKNOWN */
