@@ -315,10 +315,11 @@ void vlapic_fire_lvt(struct vlapic *v, unsigned lvt_offset)
     uint32_t lvt = vlapic_register(v, lvt_offset);
     if (lvt & APIC_LVT_MASKED)
         return;
-    switch ((lvt >> 8) & 7) {
-    case APIC_FIXED:
+    if (LIKELY(!(lvt >> 8 & 7))) { /* APIC_FIXED */
         vlapic_accept(v, (uint8_t)lvt, lvt & APIC_LVT_REMOTE_IRR);
-        break;
+        return;
+    }
+    switch ((lvt >> 8) & 7) {
     case APIC_NMI:
     case APIC_SMI:
     case APIC_INIT:

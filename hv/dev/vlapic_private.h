@@ -6,7 +6,7 @@
 #include "hv/dev/vlapic.h"
 
 /* Offset of the dword of a 256-bit register (ISR, TMR, IRR) that holds `vector`, and the vector's bit in it. */
-#define VECTOR_OFFSET(bank, vector) ((unsigned)(bank) + ((unsigned)(vector) >> 5) * 16)
+#define VECTOR_OFFSET(bank, vector) ((unsigned)(bank) + ((unsigned)(vector) >> 1 & 0x70))
 #define VECTOR_BIT(vector)          (UINT32_C(1) << ((vector) & 31))
 
 static inline void vlapic_store(struct vlapic *v, unsigned offset, uint32_t value)

@@ -83,8 +83,9 @@ static void advance_periodic(struct vlapic *v, vtime_t now)
 void vlapic_expire(struct vlapic *v, vtime_t now, uint64_t guest_tsc)
 {
     if (v->tsc_deadline <= guest_tsc) {
-        v->tsc_deadline = VLAPIC_NO_DEADLINE;
+        v->tsc_deadline = VLAPIC_NO_DEADLINE; /* so the other two modes' timer is not armed */
         vlapic_fire_lvt(v, APIC_LVT_TIMER);
+        return;
     }
     if (v->timer_due > now || v->timer_due == VTIME_NEVER)
         return;

@@ -13,7 +13,7 @@ struct dispatcher {
     spinlock_t lock;
     struct sched_rq rq;      /* [lock] */
     struct vcpu *timers;     /* [lock] halted vCPUs with a deadline, the earliest first */
-    _Atomic bool yield;      /* a waking vCPU has more claim; partner: dispatch_should_yield() */
+    _Atomic bool yield;      /* a waking vCPU has more claim, or the housekeeper; partner: dispatch_should_yield() */
     struct vcpu *loaded;     /* its state is in this pCPU; own */
     struct vcpu *running;    /* in vcpu_run(); own, a hint for others */
     uint64_t busy_ns;        /* own, a hint for others */
@@ -140,14 +140,14 @@ void dispatch_unpark(struct vcpu *v, uint32_t requests)
 void dispatch_wake_housekeeper(void)
 {
     atomic_store(&housekeeping_asked, true);
+    atomic_store(&dispatchers[0].yield, true);
     if (pcpu_this()->index != 0)
         send_kick(0);
 }
 
 bool dispatch_should_yield(void)
 {
-    return atomic_load_explicit(&here()->yield, memory_order_relaxed) ||
-           (pcpu_this()->index == 0 && atomic_load_explicit(&housekeeping_asked, memory_order_relaxed));
+    return atomic_load_explicit(&here()->yield, memory_order_relaxed);
 }
 
 static void on_interrupt(void *ctx, unsigned vector)
@@ -284,10 +284,11 @@ void dispatch_loop(void)
     irq_set_handler(VECTOR_KICK, on_interrupt, NULL);
     lapic_timer_setup(VECTOR_TIMER);
     for (;;) {
+        if (atomic_load_explicit(&d->yield, memory_order_relaxed))
+            atomic_store(&d->yield, false); /* before a look at why: whoever comes later sets it again */
         housekeeping(me);
         uint64_t tsc = rdtsc(), ns = tsc_to_ns(tsc);
         spin_lock(&d->lock);
-        atomic_store_explicit(&d->yield, false, memory_order_relaxed);
         wake_due(d, tsc, ns);
         struct sched_decision next = sched_pick(&d->rq, ns);
         struct vcpu *waiting = d->rq.ready ? vcpu_of(d->rq.ready) : NULL;

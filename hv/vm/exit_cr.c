@@ -43,18 +43,11 @@ static bool paging_may_change(struct vcpu *v, uint64_t value, uint64_t cr4, uint
     return true;
 }
 
-static bool write_cr0(struct vcpu *v, uint64_t value)
+static __attribute__((noinline)) bool load_cr0_mode(struct vcpu *v, uint64_t value, uint64_t old)
 {
-    uint64_t old = vt.get(v->vt, VT_CR0), efer = vt.get(v->vt, VT_EFER);
-    uint64_t changed = old ^ value;
-
+    uint64_t changed = old ^ value, efer = vt.get(v->vt, VT_EFER), cr4 = vt.get(v->vt, VT_CR4);
     if (!cr0_is_consistent(value))
         return false;
-    if (LIKELY(!(changed & ~(CR0_CD | CR0_NW | CR0_NE)) && (efer & EFER_LMA))) {
-        vt.set(v->vt, VT_CR0, value); /* nothing that the translation of addresses depends on */
-        return true;
-    }
-    uint64_t cr4 = vt.get(v->vt, VT_CR4);
     if (!paging_may_change(v, value, cr4, efer, old))
         return false;
     if (changed & CR0_PG) {
@@ -72,17 +65,20 @@ static bool write_cr0(struct vcpu *v, uint64_t value)
     return true;
 }
 
-static bool write_cr4(struct vcpu *v, uint64_t value)
+static inline bool load_cr0(struct vcpu *v, uint64_t value)
 {
-    uint64_t changed = vt.get(v->vt, VT_CR4) ^ value;
-
-    if (value & ~v->cr4_allowed)
+    uint64_t old = vt.get(v->vt, VT_CR0);
+    /* Caching and NE: nothing that the translation of addresses depends on, but PAE paging reads its entries anew. */
+    if (UNLIKELY((old ^ value) & ~(CR0_CD | CR0_NW | CR0_NE)) || UNLIKELY(!(vt.get(v->vt, VT_EFER) & EFER_LMA)))
+        return load_cr0_mode(v, value, old);
+    if (UNLIKELY((value & (CR0_CD | CR0_NW)) == CR0_NW))
         return false;
-    v->cpuid_1_valid = false;
-    if (LIKELY(!(changed & ~(CR4_MCE | CR4_OSXSAVE)))) {
-        vt.set(v->vt, VT_CR4, value);
-        return true;
-    }
+    vt.set(v->vt, VT_CR0, value);
+    return true;
+}
+
+static __attribute__((noinline)) bool load_cr4_mode(struct vcpu *v, uint64_t value, uint64_t changed)
+{
     uint64_t efer = vt.get(v->vt, VT_EFER), cr3 = vt.get(v->vt, VT_CR3);
     if ((efer & EFER_LMA) && (changed & (CR4_LA57 | CR4_PAE)) )
         return false;
@@ -97,7 +93,19 @@ static bool write_cr4(struct vcpu *v, uint64_t value)
     return true;
 }
 
-bool vcpu_load_cr3(struct vcpu *v, uint64_t value)
+static inline bool load_cr4(struct vcpu *v, uint64_t value)
+{
+    if (UNLIKELY(value & ~v->cr4_allowed))
+        return false;
+    v->cpuid_1_valid = false;
+    uint64_t changed = vt.get(v->vt, VT_CR4) ^ value;
+    if (UNLIKELY(changed & ~(CR4_MCE | CR4_OSXSAVE)))
+        return load_cr4_mode(v, value, changed);
+    vt.set(v->vt, VT_CR4, value);
+    return true;
+}
+
+__attribute__((noinline)) bool vcpu_load_cr3(struct vcpu *v, uint64_t value)
 {
     bool keep = (value & CR3_NO_FLUSH) && (vt.get(v->vt, VT_CR4) & CR4_PCIDE);
     if (pae_paging(vt.get(v->vt, VT_CR0), vt.get(v->vt, VT_CR4), vt.get(v->vt, VT_EFER)) && !load_pdptes(v, value))
@@ -108,7 +116,7 @@ bool vcpu_load_cr3(struct vcpu *v, uint64_t value)
     return true;
 }
 
-static bool write_cr8(struct vcpu *v, uint64_t value)
+static __attribute__((noinline)) bool load_cr8(struct vcpu *v, uint64_t value)
 {
     if (value & ~CR8_TPR)
         return false;
@@ -126,20 +134,20 @@ static uint64_t gpr_value(struct vcpu *v, unsigned gpr)
 static bool write_cr(struct vcpu *v, unsigned cr, uint64_t value)
 {
     switch (cr) {
-    case 0: return write_cr0(v, value);
+    case 0: return load_cr0(v, value);
     case 3: return vcpu_load_cr3(v, value);
-    case 4: return write_cr4(v, value);
-    case 8: return write_cr8(v, value);
+    case 4: return load_cr4(v, value);
+    case 8: return load_cr8(v, value);
     default: return false;
     }
 }
 
-static bool write_parts_of_cr0(struct vcpu *v, const struct vt_exit *exit)
+static __attribute__((noinline)) bool write_parts_of_cr0(struct vcpu *v, const struct vt_exit *exit)
 {
     uint64_t cr0 = vt.get(v->vt, VT_CR0);
     if (exit->cr.how == VT_CR_CLTS)
-        return write_cr0(v, cr0 & ~CR0_TS);
-    return write_cr0(v, (cr0 & ~UINT64_C(0xe)) | (exit->cr.lmsw_value & 0xf)); /* LMSW sets PE but never clears it */
+        return load_cr0(v, cr0 & ~CR0_TS);
+    return load_cr0(v, (cr0 & ~UINT64_C(0xe)) | (exit->cr.lmsw_value & 0xf)); /* LMSW sets PE but never clears it */
 }
 
 enum vcpu_next exit_cr_write(struct vcpu *v, const struct vt_exit *exit)

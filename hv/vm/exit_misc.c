@@ -67,11 +67,12 @@ enum vcpu_next exit_host_event(struct vcpu *v, const struct vt_exit *exit)
 enum vcpu_next exit_timer(struct vcpu *v, const struct vt_exit *exit)
 {
     (void)exit;
-    if (v->vt->exit_tsc >= v->deadline) {
+    uint64_t now = v->vt->exit_tsc;
+    if (now >= v->deadline) {
         vcpu_timers(v);
         vcpu_deliver(v);
     }
-    return v->vt->exit_tsc >= v->slice_end || dispatch_should_yield() ? VCPU_YIELD : VCPU_RESUME;
+    return now >= v->slice_end || dispatch_should_yield() ? VCPU_YIELD : VCPU_RESUME;
 }
 
 enum vcpu_next exit_window(struct vcpu *v, const struct vt_exit *exit)

@@ -141,15 +141,12 @@ static __attribute__((noinline)) void expire_devices(struct partition *p)
 
 void vcpu_timers(struct vcpu *v)
 {
-    uint64_t guest_tsc = vm_guest_tsc(v);
+    uint64_t tsc = rdtsc(), guest_tsc = vm_guest_tsc_at(v, tsc);
     bool by_tsc = vlapic_next_tsc_deadline(&v->lapic) <= guest_tsc;
 
-    if (by_tsc || vlapic_next_deadline(&v->lapic) != VTIME_NEVER) {
-        if (v->apicv)
-            vlapic_sync(&v->lapic);
+    if (by_tsc || vlapic_next_deadline(&v->lapic) != VTIME_NEVER)
         vlapic_expire(&v->lapic, by_tsc ? 0 : vm_now(v->part), guest_tsc);
-    }
-    if (v->index == 0 && rdtsc() >= v->part->device_deadline_tsc)
+    if (v->index == 0 && tsc >= v->part->device_deadline_tsc)
         expire_devices(v->part);
     set_deadline(v);
 }
@@ -177,30 +174,53 @@ static void inject_from_pic(struct vcpu *v)
         inject_interrupt(v, vector);
 }
 
-/* With virtual-interrupt delivery the CPU itself takes what the register page holds; it only has to be told of what
- * was added. It keeps SVI and RVI itself for all that it knows of. */
-static void update_hardware(struct vcpu *v)
+static __attribute__((noinline)) void update_eoi_exits(struct vcpu *v)
 {
-    uint64_t eoi_exits[4];
-    vlapic_collect(&v->lapic);
-    if (UNLIKELY(vlapic_eoi_exits(&v->lapic, eoi_exits)))
-        vt.apic_eoi_exits(v->vt, eoi_exits);
-    unsigned highest = vlapic_highest_irr(&v->lapic);
-    if (highest > (vt.apic_status(v->vt) & 0xff))
-        vt.apic_set_rvi(v->vt, (uint8_t)highest);
+    uint64_t bitmap[4];
+    if (vlapic_eoi_exits(&v->lapic, bitmap))
+        vt.apic_eoi_exits(v->vt, bitmap);
 }
 
-/* Returns whether an interrupt still waits for a window. */
-static bool deliver_interrupts(struct vcpu *v)
+/* With virtual-interrupt delivery the CPU itself takes what the register page holds; it only has to be told of what
+ * was added, and that is in the vlapic's summary without vlapic_sync(). It keeps SVI and RVI itself for all it knows. */
+static inline void update_hardware(struct vcpu *v)
 {
-    if (UNLIKELY(pic_waits(v))) {
-        if (!vt.can_take_interrupt(v->vt))
-            return true;
-        inject_from_pic(v);
-        return !v->apicv && vlapic_pending(&v->lapic);
-    }
-    if (v->apicv)
-        return false;
+    vlapic_collect(&v->lapic);
+    if (UNLIKELY(v->lapic.eoi_exits_changed))
+        update_eoi_exits(v);
+    vt.apic_request(v->vt, (uint8_t)vlapic_highest_irr(&v->lapic));
+}
+
+static __attribute__((noinline)) void prepare_software(struct vcpu *v)
+{
+    pv_eoi_settle(v);
+    vlapic_update_ppr(&v->lapic); /* the guest may have changed its TPR by a shadowed MOV CR8 */
+    vlapic_collect(&v->lapic);
+}
+
+/* Returns whether it still waits for a window. */
+static __attribute__((noinline)) bool deliver_nmi(struct vcpu *v)
+{
+    struct vt_event e = { .vector = EXC_NMI, .type = VT_EVENT_NMI };
+    if (!vt.can_take_nmi(v->vt))
+        return true;
+    v->nmi_pending = false;
+    vt.inject(v->vt, &e);
+    return false;
+}
+
+/* These return whether an interrupt still waits for a window. */
+
+static __attribute__((noinline)) bool deliver_from_pic(struct vcpu *v)
+{
+    if (!vt.can_take_interrupt(v->vt))
+        return true;
+    inject_from_pic(v);
+    return !v->apicv && vlapic_pending(&v->lapic);
+}
+
+static __attribute__((noinline)) bool deliver_from_vlapic(struct vcpu *v)
+{
     unsigned vector = vlapic_pending(&v->lapic);
     if (!vector)
         return false;
@@ -216,24 +236,16 @@ static bool deliver_interrupts(struct vcpu *v)
 
 void vcpu_deliver(struct vcpu *v)
 {
-    bool nmi_waits = false;
     if (v->apicv)
         update_hardware(v);
-    else {
-        pv_eoi_settle(v);
-        vlapic_update_ppr(&v->lapic); /* the guest may have changed its TPR by a shadowed MOV CR8 */
-        vlapic_collect(&v->lapic);
+    else
+        prepare_software(v);
+    bool nmi_waits = UNLIKELY(v->nmi_pending) && deliver_nmi(v);
+    bool interrupt_waits = UNLIKELY(pic_waits(v)) ? deliver_from_pic(v) : !v->apicv && deliver_from_vlapic(v);
+    if (UNLIKELY(nmi_waits || interrupt_waits || v->window_wanted)) {
+        v->window_wanted = nmi_waits || interrupt_waits;
+        vt.request_window(v->vt, interrupt_waits, nmi_waits);
     }
-    if (UNLIKELY(v->nmi_pending)) {
-        nmi_waits = !vt.can_take_nmi(v->vt);
-        if (!nmi_waits) {
-            struct vt_event e = { .vector = EXC_NMI, .type = VT_EVENT_NMI };
-            v->nmi_pending = false;
-            vt.inject(v->vt, &e);
-        }
-    }
-    bool interrupt_waits = deliver_interrupts(v);
-    vt.request_window(v->vt, interrupt_waits, nmi_waits);
     if (!v->apicv)
         vt.tpr_threshold(v->vt, (uint8_t)vlapic_tpr_threshold(&v->lapic));
 }

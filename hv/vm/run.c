@@ -9,7 +9,8 @@
 /* A CPU whose backend cannot end run() by itself is interrupted by its APIC timer. */
 static void set_run_until(struct vcpu *v)
 {
-    v->run_until = MIN(v->slice_end, v->deadline);
+    uint64_t due = MIN(v->slice_end, v->deadline); /* a turn has an end, so the sum does not wrap */
+    v->run_until = due + v->timer_slack;
     if (UNLIKELY(!v->exits_at_deadline))
         lapic_timer_arm(v->run_until);
 }

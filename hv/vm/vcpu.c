@@ -89,6 +89,7 @@ bool vcpu_create(struct partition *p, unsigned index)
     v->index = index;
     v->deadline = VM_TSC_NEVER;
     v->exits_at_deadline = vt.features()->preemption_timer;
+    v->timer_slack = v->exits_at_deadline ? vt.features()->timer_granularity : 0;
     v->parked = true;
     if (page_alloc(p->mem.pages, 0, PAGE_OWNER_CPU, &v->apic_page) != PAGE_OK) {
         v->apic_page.raw = 0;

@@ -7,6 +7,8 @@
 #define HV_VM_VM_H
 
 #include <stdatomic.h>
+#include "arch/x86_64/cpu/insn.h"
+#include "arch/x86_64/cpu/tsc.h"
 #include "arch/x86_64/emul/insn.h"
 #include "arch/x86_64/mmu/pt.h"
 #include "arch/x86_64/vt/vt.h"
@@ -73,6 +75,7 @@ struct vcpu {
     unsigned index;               /* = APIC ID */
     bool nmi_pending;
     bool exits_at_deadline;       /* the backend ends run() in time by itself; else the pCPU's APIC timer interrupts it */
+    bool window_wanted;           /* the backend was asked for a window */
     bool apicv;                   /* the hardware delivers what the register page holds */
     _Atomic uint32_t requests;
     _Atomic uint32_t state;       /* enum vcpu_state; written by the pCPU that has it */
@@ -84,7 +87,8 @@ struct vcpu {
     uint64_t tsc_adjust;          /* the guest's own changes of its TSC */
     uint64_t deadline;            /* host TSC at which a timer of this vCPU is due, or VM_TSC_NEVER */
     uint64_t slice_end;           /* host TSC: its turn ends; [pCPU] */
-    uint64_t run_until;           /* the earlier of the two */
+    uint64_t run_until;           /* the earlier of the two, and timer_slack */
+    uint32_t timer_slack;         /* vt_features.timer_granularity: a timer may be late, never early */
 
     struct sched_entity sched;
     struct vcpu *timer_next, *timer_prev; /* list of halted vCPUs with a deadline; [run queue's lock] */
@@ -168,10 +172,35 @@ extern struct partition *partitions[VM_MAX_PARTITIONS];
 extern unsigned partition_count;
 
 /* ---- time ---- */
-uint64_t vm_guest_tsc(const struct vcpu *v);                    /* now */
-uint64_t vm_host_tsc(const struct vcpu *v, uint64_t guest_tsc); /* when the guest's TSC will read this */
-vtime_t vm_now(const struct partition *p);
-uint64_t vm_vtime_to_tsc(const struct partition *p, vtime_t t); /* host TSC; VTIME_NEVER gives VM_TSC_NEVER */
+/* A partition's virtual time: its guest TSC, which stands still while it is paused, in nanoseconds. */
+static inline uint64_t vm_guest_tsc_at(const struct vcpu *v, uint64_t host_tsc)
+{
+    return host_tsc + atomic_load_explicit(&v->part->tsc_offset, memory_order_relaxed) + v->tsc_adjust;
+}
+
+static inline uint64_t vm_guest_tsc(const struct vcpu *v)
+{
+    return vm_guest_tsc_at(v, rdtsc());
+}
+
+/* When the guest's TSC will read this. */
+static inline uint64_t vm_host_tsc(const struct vcpu *v, uint64_t guest_tsc)
+{
+    return guest_tsc - v->tsc_adjust - atomic_load_explicit(&v->part->tsc_offset, memory_order_relaxed);
+}
+
+static inline vtime_t vm_now(const struct partition *p)
+{
+    return tsc_to_ns(rdtsc() + atomic_load_explicit(&p->tsc_offset, memory_order_relaxed));
+}
+
+/* Host TSC; VTIME_NEVER gives VM_TSC_NEVER. Rounded up: a timer may be late, never early. */
+static inline uint64_t vm_vtime_to_tsc(const struct partition *p, vtime_t t)
+{
+    if (t == VTIME_NEVER)
+        return VM_TSC_NEVER;
+    return ns_to_tsc(t) + 1 - atomic_load_explicit(&p->tsc_offset, memory_order_relaxed);
+}
 
 /* ---- vcpu.c: life of a vCPU ---- */
 bool vcpu_create(struct partition *p, unsigned index) MUST_CHECK;

@@ -13,10 +13,12 @@ void vmx_apic_set_status(struct vt_vcpu *vt, uint16_t status)
     vmwrite(VMCS_GUEST_INTERRUPT_STATUS, status);
 }
 
-void vmx_apic_set_rvi(struct vt_vcpu *vt, uint8_t vector)
+void vmx_apic_request(struct vt_vcpu *vt, uint8_t vector)
 {
     (void)vt;
-    vmwrite(VMCS_GUEST_INTERRUPT_STATUS, (vmread(VMCS_GUEST_INTERRUPT_STATUS) & 0xff00) | vector);
+    uint64_t status = vmread(VMCS_GUEST_INTERRUPT_STATUS);
+    if (vector > (uint8_t)status)
+        vmwrite(VMCS_GUEST_INTERRUPT_STATUS, (status & 0xff00) | vector);
 }
 
 void vmx_apic_eoi_exits(struct vt_vcpu *vt, const uint64_t bitmap[4])
@@ -24,12 +26,6 @@ void vmx_apic_eoi_exits(struct vt_vcpu *vt, const uint64_t bitmap[4])
     (void)vt;
     for (unsigned i = 0; i < 4; i++)
         vmwrite(VMCS_EOI_EXIT_BITMAP(i), bitmap[i]);
-}
-
-uint16_t vmx_apic_status(struct vt_vcpu *vt)
-{
-    (void)vt;
-    return (uint16_t)vmread(VMCS_GUEST_INTERRUPT_STATUS);
 }
 
 /* Registers whose reads the hardware serves from the page; the current count is computed, so it exits. */

@@ -1,6 +1,7 @@
 /* What this CPU's VMX offers, and the control words made from it. One row per optional feature: when a bit is not
  * there, the row says in the boot log what is done instead. */
 #include "arch/x86_64/cpu/insn.h"
+#include "arch/x86_64/isa/cr.h"
 #include "arch/x86_64/isa/msr.h"
 #include "arch/x86_64/isa/vmx_controls.h"
 #include "arch/x86_64/vmx/vmx.h"
@@ -125,10 +126,15 @@ enum vt_status vmx_init(const struct vt_env *env)
     c->revision = VMX_BASIC_REVISION(rdmsr(IA32_VMX_BASIC));
     c->cr0_fixed0 = rdmsr(IA32_VMX_CR0_FIXED0);
     c->cr0_fixed1 = rdmsr(IA32_VMX_CR0_FIXED1);
+    /* PE and PG are free for an unrestricted guest: SDM vol 3, "Restrictions on VMX Operation". */
+    c->cr0_ones = (c->cr0_fixed0 & ~(CR0_PE | CR0_PG)) | CR0_ET;
+    c->cr0_allowed = c->cr0_fixed1 & ~(CR0_CD | CR0_NW);
     c->cr4_fixed0 = rdmsr(IA32_VMX_CR4_FIXED0);
     c->cr4_fixed1 = rdmsr(IA32_VMX_CR4_FIXED1);
     c->timer_shift = VMX_MISC_TIMER_SHIFT(rdmsr(IA32_VMX_MISC));
     c->features.preemption_timer = has(c->pin, PIN_PREEMPTION_TIMER);
+    /* It counts whenever TSC bit `shift` changes: what is left of the present unit, and of the deadline's, is lost. */
+    c->features.timer_granularity = c->timer_shift ? 2u << c->timer_shift : 0;
     c->features.rdtscp = has(c->secondary, PROC2_ENABLE_RDTSCP);
     c->features.invpcid = has(c->secondary, PROC2_ENABLE_INVPCID);
     c->features.pdpte_registers = true;

@@ -50,11 +50,9 @@ static uint64_t get_cr4(struct vmx_vcpu *v)
 
 static void set_cr0(struct vmx_vcpu *v, uint64_t value)
 {
-    /* PE and PG are free for an unrestricted guest: SDM vol 3, "Restrictions on VMX Operation". */
-    uint64_t fixed = vmx_caps.cr0_fixed0 & ~(CR0_PE | CR0_PG);
     (void)v;
     vmwrite(VMCS_CR0_READ_SHADOW, value);
-    vmwrite(VMCS_GUEST_CR0, ((value & ~(CR0_CD | CR0_NW)) | fixed | CR0_ET) & vmx_caps.cr0_fixed1);
+    vmwrite(VMCS_GUEST_CR0, (value | vmx_caps.cr0_ones) & vmx_caps.cr0_allowed);
 }
 
 static void set_cr4(struct vmx_vcpu *v, uint64_t value)

@@ -12,6 +12,7 @@ struct vmx_caps {
     uint32_t revision;
     uint32_t pin, primary, secondary, exit, entry; /* controls every vCPU starts from */
     uint64_t cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
+    uint64_t cr0_ones, cr0_allowed; /* what every guest's real CR0 has, and may have: caching stays on */
     uint32_t timer_shift;    /* the preemption timer counts TSC >> shift */
     bool invvpid, invvpid_single, invept_single;
 };
@@ -101,9 +102,8 @@ void vmx_request_window(struct vt_vcpu *v, bool interrupt, bool nmi);
 
 /* apicv.c */
 void vmx_apic_set_status(struct vt_vcpu *v, uint16_t status);
-void vmx_apic_set_rvi(struct vt_vcpu *v, uint8_t vector);
+void vmx_apic_request(struct vt_vcpu *v, uint8_t vector);
 void vmx_apic_eoi_exits(struct vt_vcpu *v, const uint64_t bitmap[4]);
-uint16_t vmx_apic_status(struct vt_vcpu *v);
 void vmx_apic_mode(struct vt_vcpu *v, bool enabled, bool x2apic);
 void vmx_tpr_threshold(struct vt_vcpu *v, uint8_t class);
 

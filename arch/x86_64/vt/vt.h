@@ -105,6 +105,7 @@ struct vt_exit {
 struct vt_features {
     bool apicv;            /* virtual-interrupt delivery and APIC-register virtualization */
     bool apic_access_page; /* xAPIC accesses at the access page are virtualized */
+    uint32_t timer_granularity; /* ticks of the TSC by which run() may end too early */
     bool tpr_shadow, vpid, preemption_timer, nested_1g, nested_2m, nested_ad;
     bool rdtscp, invpcid;       /* the instructions work in a guest */
     bool pdpte_registers;       /* PAE: VT_PDPTE0.. are what the CPU uses */
@@ -188,9 +189,8 @@ struct vt_ops {
     void (*request_window)(struct vt_vcpu *v, bool interrupt, bool nmi); /* exit as soon as one could be taken */
 
     /* Virtual-interrupt delivery: tell the hardware what the register page now holds. NULL without features()->apicv. */
-    uint16_t (*apic_status)(struct vt_vcpu *v); /* SVI << 8 | RVI: highest vector in service, highest requested */
-    void (*apic_set_status)(struct vt_vcpu *v, uint16_t status);
-    void (*apic_set_rvi)(struct vt_vcpu *v, uint8_t vector);
+    void (*apic_set_status)(struct vt_vcpu *v, uint16_t status); /* SVI << 8 | RVI: highest vector in service, highest requested */
+    void (*apic_request)(struct vt_vcpu *v, uint8_t vector); /* RVI is to be no lower than this */
     void (*apic_eoi_exits)(struct vt_vcpu *v, const uint64_t bitmap[4]); /* vectors whose EOI has to exit */
     void (*apic_mode)(struct vt_vcpu *v, bool enabled, bool x2apic);
     void (*tpr_threshold)(struct vt_vcpu *v, uint8_t class); /* exit when the TPR's class falls below; 0: never */
