@@ -145,13 +145,17 @@ static inline uint32_t vlapic_register(const struct vlapic *v, unsigned offset)
 {
     return *(const uint32_t *)(const void *)(v->config.page + offset);
 }
+static inline bool vlapic_is_above_priority(const struct vlapic *v, unsigned vector)
+{
+    return (vector & 0xf0) > (vlapic_register(v, APIC_PPR) & 0xf0);
+}
 /* The vector that the CPU would take now, 0 is none: pending, and above the processor priority. */
 static inline unsigned vlapic_pending(struct vlapic *v)
 {
     if (LIKELY(!v->irr_summary))
         return 0;
     unsigned vector = vlapic_highest_irr(v);
-    return (vector & 0xf0) > (vlapic_register(v, APIC_PPR) & 0xf0) ? vector : 0;
+    return vlapic_is_above_priority(v, vector) ? vector : 0;
 }
 /* The CPU took `vector` (what vlapic_pending() said): it is in service until EOI. */
 void vlapic_ack(struct vlapic *v, uint8_t vector);

@@ -140,7 +140,7 @@ static void set_firmware_state(struct vcpu *v)
 
 static void reset_vcpu(struct vcpu *v, const struct load_cpu *c)
 {
-    vt.load(v->vt);
+    vt.load(v->vt, NULL);
     vcpu_reset(v);
     set_firmware_state(v);
     vt.set_tsc_offset(v->vt, atomic_load(&v->part->tsc_offset));

@@ -157,30 +157,45 @@ static void on_interrupt(void *ctx, unsigned vector)
 
 /* ---- the loop ---------------------------------------------------------------------------------------------------- */
 
+static void put_away(struct vcpu *v)
+{
+    vt.snapshot(v->vt, &v->snapshot);
+    vt.unload(v->vt, !v->parked && !(v->sched.allowed & (v->sched.allowed - 1)));
+}
+
+/* Any pCPU may have it from now on. */
+static void unpin(struct dispatcher *d, struct vcpu *v)
+{
+    spin_lock(&d->lock);
+    v->sched.pinned = false;
+    spin_unlock(&d->lock);
+}
+
 void dispatch_unload(void)
 {
     struct dispatcher *d = here();
     struct vcpu *v = d->loaded;
     if (!v)
         return;
-    vt.snapshot(v->vt, &v->snapshot);
-    vt.unload(v->vt, !v->parked && !(v->sched.allowed & (v->sched.allowed - 1)));
+    put_away(v);
     d->loaded = NULL;
-    spin_lock(&d->lock);
-    v->sched.pinned = false;
-    spin_unlock(&d->lock);
+    unpin(d, v);
 }
 
 static void load(struct dispatcher *d, struct vcpu *v)
 {
-    if (LIKELY(d->loaded == v))
+    struct vcpu *old = d->loaded;
+    if (LIKELY(old == v))
         return;
-    dispatch_unload();
-    vt.load(v->vt);
+    if (old)
+        put_away(old);
+    vt.load(v->vt, old ? old->vt : NULL);
     uint64_t offset = atomic_load(&v->part->tsc_offset) + v->tsc_adjust;
     if (v->vt->tsc_offset != offset)
         vt.set_tsc_offset(v->vt, offset);
     d->loaded = v;
+    if (old)
+        unpin(d, old); /* only now: loading compared with its state */
 }
 
 /* The turn is over: account for it, and if there is nothing to do, leave the queue. A request that came after the vCPU

@@ -125,7 +125,7 @@ static __attribute__((noinline)) bool load_cr8(struct vcpu *v, uint64_t value)
     return true;
 }
 
-static uint64_t gpr_value(struct vcpu *v, unsigned gpr)
+static inline __attribute__((always_inline)) uint64_t gpr_value(struct vcpu *v, unsigned gpr)
 {
     uint64_t value = gpr == VT_RSP ? vt.get(v->vt, VT_RSP_) : v->vt->gpr[gpr];
     return LIKELY(!(value >> 32)) || vcpu_insn_mode(v) == INSN_MODE_64 ? value : (uint32_t)value;

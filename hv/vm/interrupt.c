@@ -250,20 +250,25 @@ void vcpu_deliver(struct vcpu *v)
         vt.tpr_threshold(v->vt, (uint8_t)vlapic_tpr_threshold(&v->lapic));
 }
 
+static bool has_vector(struct vcpu *v)
+{
+    if (!v->apicv)
+        return vlapic_pending(&v->lapic);
+    unsigned added = vlapic_highest_irr(&v->lapic), known = vt.apic_requested(v->vt);
+    return vlapic_is_above_priority(&v->lapic, MAX(added, known));
+}
+
 bool vcpu_has_event(struct vcpu *v)
 {
     if (v->nmi_pending)
         return true;
     if (!(vt.get(v->vt, VT_RFLAGS) & RFLAGS_IF))
         return false;
-    if (v->apicv) {
-        vlapic_sync(&v->lapic);
-    } else {
-        pv_eoi_settle(v);
-        vlapic_update_ppr(&v->lapic);
-    }
-    vlapic_collect(&v->lapic);
-    return pic_waits(v) || vlapic_pending(&v->lapic);
+    if (LIKELY(v->apicv))
+        vlapic_collect(&v->lapic);
+    else
+        prepare_software(v);
+    return has_vector(v) || pic_waits(v);
 }
 
 /* ---- exceptions -------------------------------------------------------------------------------------------------- */

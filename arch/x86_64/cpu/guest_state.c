@@ -33,10 +33,8 @@ static const struct {
 static struct {
     uint64_t xcr0;
     size_t xsave_size;
-    bool msr[GUEST_MSR_COUNT];
-    unsigned msr_count; /* those that exist here: numbers, and places in guest_state.msr[] */
-    uint32_t msr_number[GUEST_MSR_COUNT];
-    uint8_t msr_slot[GUEST_MSR_COUNT];
+    bool msr[GUEST_MSR_COUNT];   /* those that exist here */
+    bool moved[GUEST_MSR_COUNT]; /* of these, what the hardware does not switch by itself */
 } host;
 
 static bool msr_exists(enum guest_msr which)
@@ -63,10 +61,7 @@ void guest_state_init(uint32_t switched)
     }
     for (unsigned i = 0; i < GUEST_MSR_COUNT; i++) {
         host.msr[i] = msr_exists(i);
-        if (!host.msr[i] || (switched >> i & 1))
-            continue;
-        host.msr_number[host.msr_count] = msr_rows[i].msr;
-        host.msr_slot[host.msr_count++] = (uint8_t)i;
+        host.moved[i] = host.msr[i] && !(switched >> i & 1);
     }
     log_line("cpu: extended state %zu bytes, XCR0 mask 0x%lx, TSC_AUX %s, SPEC_CTRL %s", host.xsave_size, host.xcr0,
              host.msr[GUEST_TSC_AUX] ? "switched" : "absent", host.msr[GUEST_SPEC_CTRL] ? "switched" : "absent");
@@ -100,9 +95,58 @@ void guest_state_reset(struct guest_state *s)
     *s = (struct guest_state){ .xcr0 = 1, .dr6 = DR6_RESET, .xsave = area };
 }
 
+/* ---- debug registers and MSRs: writing them is what costs, so only those that differ from `previous` are written --- */
+
+static void write_all(const struct guest_state *s)
+{
+    write_dr0(s->dr[0]);
+    write_dr1(s->dr[1]);
+    write_dr2(s->dr[2]);
+    write_dr3(s->dr[3]);
+    write_dr6(s->dr6);
+    for (unsigned i = 0; i < GUEST_MSR_COUNT; i++)
+        if (host.moved[i])
+            wrmsr(msr_rows[i].msr, s->msr[i]);
+}
+
+static inline uint64_t breakpoints(const struct guest_state *s)
+{
+    return s->dr[0] | s->dr[1] | s->dr[2] | s->dr[3];
+}
+
+static inline void write_changed_dr(const struct guest_state *s, const struct guest_state *previous)
+{
+    if (UNLIKELY(breakpoints(s) | breakpoints(previous))) {
+        write_dr0(s->dr[0]);
+        write_dr1(s->dr[1]);
+        write_dr2(s->dr[2]);
+        write_dr3(s->dr[3]);
+    }
+    if (UNLIKELY(s->dr6 != previous->dr6))
+        write_dr6(s->dr6);
+}
+
+static inline void write_changed_msrs(const struct guest_state *s, const struct guest_state *previous)
+{
+#pragma GCC unroll 8
+    for (unsigned i = 0; i < GUEST_MSR_COUNT; i++)
+        if (UNLIKELY(s->msr[i] != previous->msr[i]) && host.moved[i])
+            wrmsr(msr_rows[i].msr, s->msr[i]);
+}
+
+static inline void read_msrs(struct guest_state *s)
+{
+#pragma GCC unroll 8
+    for (unsigned i = 0; i < GUEST_MSR_COUNT; i++)
+        if (host.moved[i])
+            s->msr[i] = rdmsr(msr_rows[i].msr);
+}
+
+/* ---- changing hands ---------------------------------------------------------------------------------------------- */
+
 /* The components are moved with every XCR0 bit set: a component that the guest has switched off again would otherwise
  * stay in the registers for the next one to find. */
-void guest_state_load(struct guest_state *s)
+void guest_state_load(struct guest_state *s, const struct guest_state *previous)
 {
     if (host.xcr0) {
         xrstor64(s->xsave, host.xcr0);
@@ -112,13 +156,12 @@ void guest_state_load(struct guest_state *s)
         fxrstor64(s->xsave);
     }
     write_cr2(s->cr2);
-    write_dr0(s->dr[0]);
-    write_dr1(s->dr[1]);
-    write_dr2(s->dr[2]);
-    write_dr3(s->dr[3]);
-    write_dr6(s->dr6);
-    for (unsigned i = 0; i < host.msr_count; i++)
-        wrmsr(host.msr_number[i], s->msr[host.msr_slot[i]]);
+    if (LIKELY(previous != NULL)) {
+        write_changed_dr(s, previous);
+        write_changed_msrs(s, previous);
+    } else {
+        write_all(s);
+    }
     s->loaded = true;
 }
 
@@ -137,7 +180,6 @@ void guest_state_save(struct guest_state *s)
     s->dr[2] = read_dr2();
     s->dr[3] = read_dr3();
     s->dr6 = read_dr6();
-    for (unsigned i = 0; i < host.msr_count; i++)
-        s->msr[host.msr_slot[i]] = rdmsr(host.msr_number[i]);
+    read_msrs(s);
     s->loaded = false;
 }

@@ -32,7 +32,8 @@ uint32_t guest_state_msr_number(enum guest_msr which);
 
 /* As after RESET (Intel SDM vol 3, "Processor State Following Power-up, Reset, or INIT"). */
 void guest_state_reset(struct guest_state *s);
-void guest_state_load(struct guest_state *s);
+/* `previous`: what guest_state_save() left on this CPU, where nothing was loaded since; NULL: not known. */
+void guest_state_load(struct guest_state *s, const struct guest_state *previous);
 void guest_state_save(struct guest_state *s);
 
 #endif

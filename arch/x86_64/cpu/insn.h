@@ -11,9 +11,9 @@
 
 static inline uint64_t rdmsr(uint32_t msr)
 {
-    uint32_t lo, hi;
+    uint64_t lo, hi; /* the upper halves of RAX and RDX are cleared */
     __asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(msr) : "memory");
-    return (uint64_t)hi << 32 | lo;
+    return hi << 32 | lo;
 }
 
 static inline void wrmsr(uint32_t msr, uint64_t value)

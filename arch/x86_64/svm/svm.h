@@ -81,7 +81,7 @@ void svm_new_asid(struct svm_vcpu *v);
 /* vcpu.c */
 enum vt_status svm_vcpu_create(const struct vt_vcpu_config *config, struct vt_vcpu **out);
 void svm_vcpu_destroy(struct vt_vcpu *v);
-void svm_load(struct vt_vcpu *v);
+void svm_load(struct vt_vcpu *v, struct vt_vcpu *previous);
 void svm_unload(struct vt_vcpu *v, bool stays);
 void svm_reset_extended(struct vt_vcpu *v);
 

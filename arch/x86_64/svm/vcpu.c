@@ -52,7 +52,7 @@ enum vt_status svm_vcpu_create(const struct vt_vcpu_config *config, struct vt_vc
     return VT_OK;
 }
 
-void svm_load(struct vt_vcpu *vt)
+void svm_load(struct vt_vcpu *vt, struct vt_vcpu *previous)
 {
     struct svm_vcpu *v = svm_of(vt);
     struct svm_cpu *c = &svm_cpus[pcpu_this()->index];
@@ -63,7 +63,7 @@ void svm_load(struct vt_vcpu *vt)
         v->generation = 0; /* its number belonged to the other pCPU */
         svm_dirty(v, CLEAN_ALL);
     }
-    guest_state_load(&v->state);
+    guest_state_load(&v->state, previous ? &svm_of(previous)->state : NULL);
 }
 
 /* The VMCB is plain memory: nothing has to be written back before another pCPU may load it. */
@@ -81,5 +81,5 @@ void svm_reset_extended(struct vt_vcpu *vt)
         guest_state_save(s); /* leaves XCR0 as the next load wants it */
     guest_state_reset(s);
     if (loaded)
-        guest_state_load(s);
+        guest_state_load(s, NULL);
 }

@@ -21,6 +21,12 @@ void vmx_apic_request(struct vt_vcpu *vt, uint8_t vector)
         vmwrite(VMCS_GUEST_INTERRUPT_STATUS, (status & 0xff00) | vector);
 }
 
+uint8_t vmx_apic_requested(struct vt_vcpu *vt)
+{
+    (void)vt;
+    return (uint8_t)vmread(VMCS_GUEST_INTERRUPT_STATUS);
+}
+
 void vmx_apic_eoi_exits(struct vt_vcpu *vt, const uint64_t bitmap[4])
 {
     (void)vt;

@@ -42,6 +42,7 @@ const struct vt_ops vmx_ops = {
     .request_window = vmx_request_window,
     .apic_set_status = vmx_apic_set_status,
     .apic_request = vmx_apic_request,
+    .apic_requested = vmx_apic_requested,
     .apic_eoi_exits = vmx_apic_eoi_exits,
     .apic_mode = vmx_apic_mode,
     .tpr_threshold = vmx_tpr_threshold,

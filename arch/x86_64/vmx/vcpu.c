@@ -71,7 +71,7 @@ enum vt_status vmx_vcpu_create(const struct vt_vcpu_config *config, struct vt_vc
     return VT_OK;
 }
 
-void vmx_load(struct vt_vcpu *vt)
+void vmx_load(struct vt_vcpu *vt, struct vt_vcpu *previous)
 {
     struct vmx_vcpu *v = vmx_of(vt);
     unsigned cpu = pcpu_this()->index;
@@ -85,7 +85,7 @@ void vmx_load(struct vt_vcpu *vt)
             invvpid(vmx_caps.invvpid_single ? INVVPID_SINGLE_CONTEXT : INVVPID_ALL_CONTEXTS, v->vpid);
         vmx_nested_flush(v->config.nested_root);
     }
-    guest_state_load(&v->state);
+    guest_state_load(&v->state, previous ? &vmx_of(previous)->state : NULL);
 }
 
 /* VMCLEAR writes the VMCS back to memory, so that another pCPU may load it (SDM vol 3, "Ensuring VMCS Coherency"). */
@@ -105,5 +105,5 @@ void vmx_reset_extended(struct vt_vcpu *vt)
         guest_state_save(s); /* leaves XCR0 as the next load wants it */
     guest_state_reset(s);
     if (loaded)
-        guest_state_load(s);
+        guest_state_load(s, NULL);
 }

@@ -66,7 +66,7 @@ void vmx_nested_flush(hpa_t nested_root);
 /* vcpu.c */
 enum vt_status vmx_vcpu_create(const struct vt_vcpu_config *config, struct vt_vcpu **out);
 void vmx_vcpu_destroy(struct vt_vcpu *v);
-void vmx_load(struct vt_vcpu *v);
+void vmx_load(struct vt_vcpu *v, struct vt_vcpu *previous);
 void vmx_unload(struct vt_vcpu *v, bool stays);
 void vmx_reset_extended(struct vt_vcpu *v);
 
@@ -102,6 +102,7 @@ void vmx_request_window(struct vt_vcpu *v, bool interrupt, bool nmi);
 
 /* apicv.c */
 void vmx_apic_set_status(struct vt_vcpu *v, uint16_t status);
+uint8_t vmx_apic_requested(struct vt_vcpu *v);
 void vmx_apic_request(struct vt_vcpu *v, uint8_t vector);
 void vmx_apic_eoi_exits(struct vt_vcpu *v, const uint64_t bitmap[4]);
 void vmx_apic_mode(struct vt_vcpu *v, bool enabled, bool x2apic);

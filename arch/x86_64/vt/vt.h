@@ -163,7 +163,9 @@ struct vt_ops {
 
     enum vt_status (*vcpu_create)(const struct vt_vcpu_config *config, struct vt_vcpu **out) MUST_CHECK;
     void (*vcpu_destroy)(struct vt_vcpu *v);
-    void (*load)(struct vt_vcpu *v);   /* make current on this pCPU, with all state the hardware does not switch */
+    /* Make current on this pCPU, with all state the hardware does not switch. `previous`: what was just unloaded here and
+     * ran nowhere since; NULL: nothing. */
+    void (*load)(struct vt_vcpu *v, struct vt_vcpu *previous);
     /* Save all of it. Afterwards any pCPU may load it; with `stays` only this one, which is cheaper. */
     void (*unload)(struct vt_vcpu *v, bool stays);
 
@@ -190,6 +192,7 @@ struct vt_ops {
 
     /* Virtual-interrupt delivery: tell the hardware what the register page now holds. NULL without features()->apicv. */
     void (*apic_set_status)(struct vt_vcpu *v, uint16_t status); /* SVI << 8 | RVI: highest vector in service, highest requested */
+    uint8_t (*apic_requested)(struct vt_vcpu *v); /* RVI: the highest vector requested that the hardware knows of */
     void (*apic_request)(struct vt_vcpu *v, uint8_t vector); /* RVI is to be no lower than this */
     void (*apic_eoi_exits)(struct vt_vcpu *v, const uint64_t bitmap[4]); /* vectors whose EOI has to exit */
     void (*apic_mode)(struct vt_vcpu *v, bool enabled, bool x2apic);
