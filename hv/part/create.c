@@ -5,6 +5,7 @@
 #include "hv/lib/str.h"
 #include "hv/mem/page_tables.h"
 #include "hv/part/partition.h"
+#include "hv/vm/apic_page.h"
 
 static unsigned order_of(size_t bytes)
 {
@@ -49,7 +50,7 @@ static bool map_memory(struct partition *p)
         return true;
     if (page_alloc(p->mem.pages, 0, PAGE_OWNER_CPU, &p->apic_access) != PAGE_OK)
         return false;
-    return pt_map(&p->nested, APIC_BASE_DEFAULT, p->apic_access, PAGE_SIZE, PT_READ | PT_WRITE | PT_WB) == PT_OK;
+    return apic_page_map(p);
 }
 
 void partition_destroy(struct partition *p)

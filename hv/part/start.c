@@ -8,6 +8,7 @@
 #include "hv/part/bios_area.h"
 #include "hv/part/load.h"
 #include "hv/part/partition.h"
+#include "hv/vm/apic_page.h"
 #include "hv/vm/dispatch.h"
 
 static bool write_memory(void *ctx, gpa_t gpa, const void *data, uint64_t len)
@@ -167,6 +168,8 @@ enum partition_result partition_start(struct partition *p)
     for (unsigned i = 0; i < p->layout.slot_count; i++)
         if (!zero_memory(p, GPA(p->layout.slots[i].gpa), p->layout.slots[i].size))
             return PARTITION_NO_MEMORY;
+    if (!apic_page_map(p))
+        return PARTITION_NO_MEMORY;
     if (!load(p, &loaded)) {
         str_copy(p->reason, sizeof p->reason, "its image cannot be loaded");
         atomic_store(&p->state, PART_STOPPED);

@@ -3,6 +3,7 @@
 #include "arch/x86_64/isa/cr.h"
 #include "arch/x86_64/isa/exception.h"
 #include "hv/dev/apic_route.h"
+#include "hv/vm/apic_page.h"
 #include "hv/vm/pv.h"
 #include "hv/vm/vm.h"
 
@@ -106,6 +107,7 @@ void vcpu_apic_changed(struct vcpu *v)
         vt.apic_mode(v->vt, vlapic_enabled(&v->lapic), vlapic_in_x2apic(&v->lapic));
     v->apicv = vt.features()->apicv && vlapic_enabled(&v->lapic);
     v->cpuid_1_valid = false;
+    apic_page_follow(v);
     if (v->apicv) {
         vlapic_sync(&v->lapic);
         vt.apic_set_status(v->vt, vlapic_interrupt_status(&v->lapic));

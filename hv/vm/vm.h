@@ -126,7 +126,8 @@ struct partition {
     struct gmem mem;
     struct pt nested;
     struct pt_mem nested_mem;
-    hpa_t apic_access;
+    hpa_t apic_access;            /* hv/vm/apic_page.h */
+    bool apic_access_mapped;      /* [lock] */
     unsigned vcpu_count;
     struct vcpu *vcpus[VM_MAX_VCPUS];
 
