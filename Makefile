@@ -183,6 +183,7 @@ $(B)/guests/vmlinuz $(B)/guests/memtest86+x64.bin &:
 	scripts/fetch-guests
 $(B)/guests/initrd.gz: scripts/make-initrd
 	$(Q)scripts/make-initrd $@
+-include tests/guests/compat.mk
 
 # A configuration that names files of build/guests has them made, too.
 image: setup

@@ -98,7 +98,7 @@ static const struct { uint64_t first, last; const char *owner; } taken_ports[] =
     { 0x70, 0x71, "the real-time clock" }, { 0xa0, 0xa1, "the interrupt controller" }, { 0xb2, 0xb3, "ACPI" },
     { 0x3b4, 0x3ba, "the screen" }, { 0x3c0, 0x3cf, "the screen" }, { 0x3d4, 0x3da, "the screen" },
     { 0x3f8, 0x3ff, "COM1" }, { 0x4d0, 0x4d1, "the interrupt controller" },
-    { 0x600, 0x62f, "ACPI" }, { 0xcf8, 0xcff, "PCI" },
+    { 0x510, 0x511, "fw_cfg" }, { 0x600, 0x62f, "ACPI" }, { 0xcf8, 0xcff, "PCI" },
 };
 
 static void check_port(struct check *c, unsigned key, uint64_t port, uint64_t count)

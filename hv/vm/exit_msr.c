@@ -1,6 +1,7 @@
 /* RDMSR and WRMSR of what the guest does not own: one sorted table, and the x2APIC's range. An MSR without a row, and a
  * value that the manual forbids, raise #GP(0) as on hardware. */
 #include "arch/x86_64/cpu/insn.h"
+#include "arch/x86_64/cpu/tsc.h"
 #include "arch/x86_64/isa/cr.h"
 #include "arch/x86_64/isa/msr.h"
 #include "hv/lib/log.h"
@@ -281,6 +282,14 @@ static bool write_debugctl(struct vcpu *v, uint32_t msr, uint64_t value)
     return true;
 }
 
+/* The ratio of the TSC to the 100 MHz bus clock: kernels without CPUID leaf 15h take the TSC's frequency from here. */
+static bool read_platform_info(struct vcpu *v, uint32_t msr, uint64_t *value)
+{
+    (void)v, (void)msr;
+    *value = MAX(tsc_scale.hz / 100000000, UINT64_C(1)) << PLATFORM_INFO_RATIO_SHIFT;
+    return true;
+}
+
 static bool read_mcg_status(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
     (void)msr;
@@ -320,6 +329,7 @@ static const struct msr_row rows[] = {
     { IA32_PRED_CMD, IA32_PRED_CMD, NULL, write_pred_cmd },
     { IA32_BIOS_UPDT_TRIG, IA32_BIOS_UPDT_TRIG, NULL, write_ignored },
     { IA32_BIOS_SIGN_ID, IA32_BIOS_SIGN_ID, read_zero, write_ignored },
+    { MSR_PLATFORM_INFO, MSR_PLATFORM_INFO, read_platform_info, NULL },
     { IA32_MTRRCAP, IA32_MTRRCAP, read_mtrr_cap, NULL },
     { IA32_MCG_CAP, IA32_MCG_CAP, read_zero, NULL },
     { IA32_MCG_STATUS, IA32_MCG_STATUS, read_mcg_status, write_mcg_status },

@@ -64,6 +64,7 @@ static void init_chips(struct partition *p)
     vuart_init(&p->uart, gsi(p, COM1_IRQ), (struct dev_output){ serial_byte, p });
     p->debug_exit = (struct vdebug_exit){ debug_exit, p };
     p->debug_console = (struct vdebug_console){ { debug_byte, p } };
+    vfwcfg_init(&p->fwcfg, p->config->memory, (uint16_t)p->vcpu_count);
 }
 
 static void attach(struct partition *p, const struct dev_ops *ops, void *dev, const struct dev_ports *ports, unsigned count)
@@ -89,10 +90,13 @@ static void attach_optional(struct partition *p)
     const struct dev_ports com1 = vuart_ports(COM1_PORT);
     const struct dev_ports exit_port = vdebug_exit_ports((uint16_t)c->debug_exit);
     const struct dev_ports console_port = vdebug_console_ports((uint16_t)c->debug_console);
+    const struct dev_ports fwcfg = vfwcfg_ports();
     if (c->console == PARTITION_CONSOLE_COM1)
         attach(p, &vuart_ops, &p->uart, &com1, 1);
-    if (c->debug_exit)
+    if (c->debug_exit) { /* such suites were written for QEMU, and ask it for the number of CPUs */
         attach(p, &vdebug_exit_ops, &p->debug_exit, &exit_port, 1);
+        attach(p, &vfwcfg_ops, &p->fwcfg, &fwcfg, 1);
+    }
     if (c->debug_console)
         attach(p, &vdebug_console_ops, &p->debug_console, &console_port, 1);
 }

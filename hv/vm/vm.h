@@ -15,6 +15,7 @@
 #include "hv/dev/bus.h"
 #include "hv/dev/vdebug.h"
 #include "hv/dev/vdma.h"
+#include "hv/dev/vfwcfg.h"
 #include "hv/dev/vioapic.h"
 #include "hv/dev/vkbc.h"
 #include "hv/dev/vlapic.h"
@@ -150,6 +151,7 @@ struct partition {
     struct vdma dma;
     struct vdebug_exit debug_exit;
     struct vdebug_console debug_console;
+    struct vfwcfg fwcfg;
     uint32_t gsi_levels;          /* lines now high */
     vtime_t device_deadline;      /* what vCPU 0 was last told */
     uint64_t device_deadline_tsc; /* the same in host TSC */

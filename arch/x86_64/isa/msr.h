@@ -240,6 +240,7 @@ enum msr_kvm {
 #define MISC_ENABLE_XTPR_DISABLE  (UINT64_C(1) << 23)
 #define MISC_ENABLE_XD_DISABLE    (UINT64_C(1) << 34)
 
+#define PLATFORM_INFO_RATIO_SHIFT 8 /* bits 15:8, in units of 100 MHz */
 #define DEBUGCTL_LBR              (UINT64_C(1) << 0)
 #define DEBUGCTL_BTF              (UINT64_C(1) << 1)
 #define DEBUGCTL_FREEZE_IN_SMM    (UINT64_C(1) << 14)

@@ -34,11 +34,20 @@ void vmx_apic_eoi_exits(struct vt_vcpu *vt, const uint64_t bitmap[4])
         vmwrite(VMCS_EOI_EXIT_BITMAP(i), bitmap[i]);
 }
 
-/* Registers whose reads the hardware serves from the page; the current count is computed, so it exits. */
+/* Registers whose reads the hardware serves from the page. It would serve any of the range, so the others exit and get
+ * their #GP; so does the current count, which is computed. */
+static const struct { uint16_t first, last; } plain_reads[] = {
+    { IA32_X2APIC_APICID, IA32_X2APIC_VERSION }, { IA32_X2APIC_TPR, IA32_X2APIC_TPR },
+    { IA32_X2APIC_PPR, IA32_X2APIC_PPR },        { IA32_X2APIC_LDR, IA32_X2APIC_LDR },
+    { IA32_X2APIC_SIVR, IA32_X2APIC_ESR },       { IA32_X2APIC_ICR, IA32_X2APIC_ICR },
+    { IA32_X2APIC_LVT_TIMER, IA32_X2APIC_INIT_COUNT }, { IA32_X2APIC_DIV_CONF, IA32_X2APIC_DIV_CONF },
+};
+
 static void pass_x2apic(struct vmx_vcpu *v, bool on)
 {
-    for (uint32_t msr = IA32_X2APIC_FIRST; msr <= IA32_X2APIC_LAST; msr++)
-        vmx_msr_pass(v, msr, on && msr != IA32_X2APIC_CUR_COUNT, false);
+    for (size_t i = 0; i < ARRAY_SIZE(plain_reads); i++)
+        for (uint32_t msr = plain_reads[i].first; msr <= plain_reads[i].last; msr++)
+            vmx_msr_pass(v, msr, on, false);
     vmx_msr_pass(v, IA32_X2APIC_TPR, on, on);
     vmx_msr_pass(v, IA32_X2APIC_EOI, false, on);
     vmx_msr_pass(v, IA32_X2APIC_SELF_IPI, false, on);
