@@ -117,8 +117,11 @@ bits 32
  cld
  rep stosd
  and byte [tss0+104+8], 0xfe ; port 40h allowed
- mov word [gdt+0x18], 104+8192
- mov byte [gdt+0x18+5], 0x89
+ mov eax, tss0
+ mov ebx, 0x18
+ mov dl, 0x89
+ mov ecx, 104+8192
+ call setdesc
  mov ax, 0x18
  ltr ax
  mov esi, .v86
