@@ -5,6 +5,9 @@
 
 #define PORT_COUNT 65536u
 
+/* Rows without a device, for ports that nobody claims. */
+enum { NOBODY = 0, NOBODY_REPORTED = BUS_IO_MAX + 1 };
+
 static uint64_t low_bytes(uint64_t value, unsigned size)
 {
     return value & (UINT64_MAX >> (64 - 8 * size));
@@ -23,7 +26,9 @@ enum bus_result bus_add_device(struct bus *bus, const struct dev_ops *ops, void 
     if (bus->device_count == BUS_DEVICES_MAX)
         return BUS_FULL;
     *handle = &bus->devices[bus->device_count++];
-    **handle = (struct bus_device){ .ops = ops, .dev = dev, .deadline = VTIME_NEVER };
+    **handle = (struct bus_device){ .ops = ops, .dev = dev, .deadline = VTIME_NEVER,
+                                    .quiet_reads = ops->expire ? ops->quiet_reads : UINT64_MAX,
+                                    .has_deadlines = ops->expire != NULL };
     return BUS_OK;
 }
 
@@ -40,12 +45,12 @@ enum bus_result bus_add_ports(struct bus *bus, struct bus_device *device, struct
     if (!ports.length || !range_fits(ports.base, ports.length, PORT_COUNT))
         return BUS_BAD_RANGE;
     for (unsigned i = 0; i < ports.length; i++)
-        if (bus->port_map[ports.base + i])
+        if (bus->io[bus->port_map[ports.base + i]].device)
             return BUS_OVERLAP;
     unsigned row = free_io_row(bus);
     if (row > BUS_IO_MAX)
         return BUS_FULL;
-    bus->io[row] = (struct bus_region){ ports.base, ports.length, ports.offset, device };
+    bus->io[row] = (struct bus_region){ ports.base, ports.length, (uint64_t)ports.offset - ports.base, device };
     memset(&bus->port_map[ports.base], (int)row, ports.length);
     return BUS_OK;
 }
@@ -64,7 +69,7 @@ enum bus_result bus_add_mmio(struct bus *bus, struct bus_device *device, uint64_
     if (bus->mmio_count == BUS_MMIO_MAX)
         return BUS_FULL;
     memmove(&bus->mmio[at + 1], &bus->mmio[at], (bus->mmio_count - at) * sizeof bus->mmio[0]);
-    bus->mmio[at] = (struct bus_region){ base, length, offset, device };
+    bus->mmio[at] = (struct bus_region){ base, length, offset - base, device };
     bus->mmio_count++;
     return BUS_OK;
 }
@@ -93,7 +98,7 @@ bool bus_remove_ports(struct bus *bus, uint16_t base)
     struct bus_region *region = &bus->io[bus->port_map[base]];
     if (!region->device || region->base != base)
         return false;
-    memset(&bus->port_map[base], 0, (size_t)region->length);
+    memset(&bus->port_map[base], NOBODY, (size_t)region->length);
     *region = (struct bus_region){ 0 };
     return true;
 }
@@ -131,9 +136,9 @@ static vtime_t earliest(const struct bus *bus)
     return next;
 }
 
-static inline void refresh(struct bus *bus, struct bus_device *device, vtime_t now)
+void bus_update_deadline(struct bus *bus, struct bus_device *device, vtime_t now)
 {
-    if (!device->ops->expire)
+    if (!device->has_deadlines)
         return;
     vtime_t before = device->deadline;
     device->deadline = device->ops->expire(device->dev, now);
@@ -159,16 +164,27 @@ void bus_refresh(struct bus *bus, const void *dev, vtime_t now)
 {
     for (unsigned i = 0; i < bus->device_count; i++)
         if (bus->devices[i].dev == dev)
-            refresh(bus, &bus->devices[i], now);
+            bus_update_deadline(bus, &bus->devices[i], now);
+}
+
+bool bus_note_unclaimed(struct bus *bus, uint16_t port)
+{
+    if (bus->port_map[port] != NOBODY)
+        return false;
+    bus->port_map[port] = NOBODY_REPORTED;
+    return true;
 }
 
 void bus_reset(struct bus *bus, vtime_t now)
 {
+    for (unsigned port = 0; port < PORT_COUNT; port++)
+        if (bus->port_map[port] == NOBODY_REPORTED)
+            bus->port_map[port] = NOBODY;
     for (unsigned i = 0; i < bus->device_count; i++) {
         struct bus_device *device = &bus->devices[i];
         if (device->ops->reset)
             device->ops->reset(device->dev, now);
-        refresh(bus, device, now);
+        bus_update_deadline(bus, device, now);
     }
 }
 
@@ -186,8 +202,9 @@ static inline uint64_t read_region(struct bus *bus, const struct bus_region *reg
                                    vtime_t now)
 {
     struct bus_device *device = region->device;
-    uint64_t value = device->ops->read(device->dev, address - region->base + region->offset, size, now);
-    refresh(bus, device, now);
+    uint64_t offset = address + region->bias, value = device->ops->read(device->dev, offset, size, now);
+    if (UNLIKELY(!(device->quiet_reads >> offset % 64 & 1)))
+        bus_update_deadline(bus, device, now);
     return low_bytes(value, size);
 }
 
@@ -195,13 +212,14 @@ static inline void write_region(struct bus *bus, const struct bus_region *region
                                 uint64_t value, vtime_t now)
 {
     struct bus_device *device = region->device;
-    device->ops->write(device->dev, address - region->base + region->offset, size, low_bytes(value, size), now);
-    refresh(bus, device, now);
+    device->ops->write(device->dev, address + region->bias, size, low_bytes(value, size), now);
+    if (device->has_deadlines)
+        bus_update_deadline(bus, device, now);
 }
 
 static const struct bus_region *find_port(const struct bus *bus, uint64_t port)
 {
-    return &bus->io[port < PORT_COUNT ? bus->port_map[port] : 0];
+    return &bus->io[port < PORT_COUNT ? bus->port_map[port] : NOBODY];
 }
 
 static const struct bus_region nowhere;

@@ -12,7 +12,7 @@
 #include "hv/dev/dev.h"
 
 #define BUS_DEVICES_MAX 48
-#define BUS_IO_MAX      96      /* port regions; the table's byte 0 means "nobody" */
+#define BUS_IO_MAX      96      /* port regions */
 #define BUS_MMIO_MAX    32
 
 enum bus_result {
@@ -25,19 +25,21 @@ enum bus_result {
 struct bus_device {
     const struct dev_ops *ops;
     void *dev;
+    uint64_t quiet_reads;       /* as in dev_ops; all ones if it has no deadlines */
     vtime_t deadline;
+    bool has_deadlines;
 };
 
 struct bus_region {
     uint64_t base;
     uint64_t length;
-    uint64_t offset;            /* what the device sees for `base` */
+    uint64_t bias;              /* added to an address: the offset that the device sees */
     struct bus_device *device;
 };
 
 struct bus {
-    uint8_t port_map[65536];                    /* index in io[], 0: unclaimed */
-    struct bus_region io[BUS_IO_MAX + 1];       /* a row without device is free; row 0 is never used */
+    uint8_t port_map[65536];                    /* index in io[] */
+    struct bus_region io[BUS_IO_MAX + 2];       /* a row without device is free; the first and the last are never used */
     struct bus_region mmio[BUS_MMIO_MAX];       /* sorted by base */
     unsigned mmio_count;
     struct bus_device devices[BUS_DEVICES_MAX];
@@ -67,6 +69,9 @@ bool bus_io_write(struct bus *bus, uint16_t port, unsigned size, uint32_t value,
 bool bus_mmio_read(struct bus *bus, uint64_t gpa, unsigned size, vtime_t now, uint64_t *value);
 bool bus_mmio_write(struct bus *bus, uint64_t gpa, unsigned size, uint64_t value, vtime_t now);
 
+/* An unclaimed port whose use was reported: true the first time, until the next bus_reset(). */
+bool bus_note_unclaimed(struct bus *bus, uint16_t port);
+
 /* The earliest moment at which bus_expire() has something to do. */
 static inline vtime_t bus_next_deadline(const struct bus *bus) { return bus->next; }
 /* Let every device whose deadline has come do what was due; returns the next deadline, later than `now`. */
@@ -75,5 +80,39 @@ vtime_t bus_expire(struct bus *bus, vtime_t now);
 void bus_refresh(struct bus *bus, const void *dev, vtime_t now);
 /* The machine's reset: every device's. */
 void bus_reset(struct bus *bus, vtime_t now);
+
+/* ---- the usual port access, one byte: inline because it is on the path of every port exit ---- */
+
+void bus_update_deadline(struct bus *bus, struct bus_device *device, vtime_t now);
+
+#define BUS_UNCLAIMED (-1) /* as a byte: all ones, which is what such a port reads as */
+
+/* The byte, or BUS_UNCLAIMED. */
+static inline int bus_io_read_byte(struct bus *bus, uint16_t port, vtime_t now)
+{
+    const struct bus_region *region = &bus->io[bus->port_map[port]];
+    /* The device is kept aside: the access itself may move regions (a PCI base address register). */
+    struct bus_device *device = region->device;
+    uint64_t offset = port + region->bias;
+    if (UNLIKELY(!device))
+        return BUS_UNCLAIMED;
+    uint8_t value = (uint8_t)device->ops->read(device->dev, offset, 1, now);
+    if (UNLIKELY(!(device->quiet_reads >> offset % 64 & 1)))
+        bus_update_deadline(bus, device, now);
+    return value;
+}
+
+/* False: nobody claims it. */
+static inline bool bus_io_write_byte(struct bus *bus, uint16_t port, uint8_t value, vtime_t now)
+{
+    const struct bus_region *region = &bus->io[bus->port_map[port]];
+    struct bus_device *device = region->device;
+    if (UNLIKELY(!device))
+        return false;
+    device->ops->write(device->dev, port + region->bias, 1, value, now);
+    if (device->has_deadlines)
+        bus_update_deadline(bus, device, now);
+    return true;
+}
 
 #endif

@@ -72,8 +72,10 @@ struct dev_ops {
     void (*reset)(void *dev, vtime_t now);
     /* Do all that was due up to `now`; returns the next moment, later than `now`, at which this has to be called again
      * (VTIME_NEVER: not until the next access). NULL for a device without timers. The bus calls it after every
-     * access, too. */
+     * access, too, but for reads that are said to be quiet. */
     vtime_t (*expire)(void *dev, vtime_t now);
+    /* Bit n: after a read at offset n (modulo 64), expire() need not be called before the moment it returned last. */
+    uint64_t quiet_reads;
 };
 
 #endif

@@ -215,7 +215,7 @@ static void write_chip(struct vpic_chip *chip, unsigned a0, uint8_t value)
 }
 
 /* "Poll Command": the read acknowledges, and tells which level that was. */
-static uint8_t read_poll(struct vpic *pic, unsigned which)
+static __attribute__((noinline)) uint8_t read_poll(struct vpic *pic, unsigned which)
 {
     struct vpic_chip *chip = &pic->chip[which];
     unsigned input = pending(chip, which == 0);

@@ -312,4 +312,5 @@ void vuart_init(struct vuart *uart, struct irq_line irq, struct dev_output outpu
 
 const struct dev_ops vuart_ops = {
     .name = "uart", .max_width = 1, .read = vuart_read, .write = vuart_write, .reset = vuart_reset, .expire = vuart_expire,
+    .quiet_reads = ~(UINT64_C(1) << REG_DATA),    /* taking a byte starts the character timeout anew */
 };

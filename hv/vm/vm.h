@@ -156,8 +156,7 @@ struct partition {
     vtime_t device_deadline;      /* what vCPU 0 was last told */
     uint64_t device_deadline_tsc; /* the same in host TSC */
     uint32_t complaints;          /* bits of enum partition_complaint already logged */
-    uint64_t logged_ports[16];    /* unclaimed ports and unknown MSRs are logged once each, the first few */
-    unsigned logged_port_count, logged_msr_count;
+    unsigned logged_port_count, logged_msr_count; /* unclaimed ports and unknown MSRs are logged once each, the first few */
     uint32_t logged_msrs[32];
 };
 

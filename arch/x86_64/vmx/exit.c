@@ -46,16 +46,22 @@ static uint32_t decode_interrupt(struct vmx_vcpu *v, struct vt_exit *exit)
     return exit->kind = VT_EXIT_INTERRUPT;
 }
 
+/* The low 6 bits of the qualification, taken apart: SDM vol 3, "Exit Qualification for I/O Instructions". */
+#define IO_ROW(q) { .size = ((q) & 7) + 1, .in = ((q) & QUALIFICATION_IO_IN) != 0, \
+                    .string = ((q) & QUALIFICATION_IO_STRING) != 0, .rep = ((q) & QUALIFICATION_IO_REP) != 0 }
+#define IO_ROWS(q) IO_ROW(q), IO_ROW((q) + 1), IO_ROW((q) + 2), IO_ROW((q) + 3), \
+                   IO_ROW((q) + 4), IO_ROW((q) + 5), IO_ROW((q) + 6), IO_ROW((q) + 7)
+static const struct vt_io io_rows[64] = {
+    IO_ROWS(0), IO_ROWS(8), IO_ROWS(16), IO_ROWS(24), IO_ROWS(32), IO_ROWS(40), IO_ROWS(48), IO_ROWS(56),
+};
+
 static uint32_t decode_io(struct vmx_vcpu *v, struct vt_exit *exit)
 {
     (void)v;
     uint64_t q = vmread(VMCS_EXIT_QUALIFICATION);
     exit->qualification = q;
+    exit->io = io_rows[q & 63];
     exit->io.port = (uint16_t)(q >> 16);
-    exit->io.size = (uint8_t)((q & 7) + 1);
-    exit->io.in = q & QUALIFICATION_IO_IN;
-    exit->io.string = q & QUALIFICATION_IO_STRING;
-    exit->io.rep = q & QUALIFICATION_IO_REP;
     return exit->kind = VT_EXIT_IO;
 }
 

@@ -81,12 +81,20 @@ struct vt_event {
 enum vt_cr_how { VT_CR_MOV, VT_CR_CLTS, VT_CR_LMSW };
 enum vt_task_source { VT_TASK_CALL = 0, VT_TASK_IRET = 1, VT_TASK_JMP = 2, VT_TASK_IDT = 3 };
 
+/* A port access; 8 bytes, so that a backend can copy a prepared one. */
+struct vt_io {
+    uint16_t port;
+    uint8_t size;
+    bool in, string, rep;
+    uint16_t reserved;
+};
+
 struct vt_exit {
     uint32_t kind;          /* enum vt_exit_kind */
     uint32_t raw;           /* the hardware's reason, for messages and the trace */
     uint64_t qualification; /* the hardware's detail, for kinds that have one */
     union {
-        struct { uint16_t port; uint8_t size; bool in, string, rep; } io;
+        struct vt_io io;
         struct { gpa_t gpa; bool own, read, write, fetch; } mem; /* own: the instruction's access, no table walk */
         struct { uint8_t cr, gpr, how /* enum vt_cr_how */; uint16_t lmsw_value; } cr;
         struct { uint8_t vector, type; bool has_error_code; uint32_t error_code; } exception; /* type: vt_event_type */

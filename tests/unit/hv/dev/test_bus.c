@@ -54,9 +54,9 @@ static vtime_t probe_expire(void *dev, vtime_t now)
     return p->next > now ? p->next : VTIME_NEVER;
 }
 
-static const struct dev_ops any_width = { "any", 0, probe_read, probe_write, probe_reset, NULL };
-static const struct dev_ops byte_wide = { "byte", 1, probe_read, probe_write, probe_reset, NULL };
-static const struct dev_ops timed = { "timed", 0, probe_read, probe_write, probe_reset, probe_expire };
+static const struct dev_ops any_width = { "any", 0, probe_read, probe_write, probe_reset, NULL, 0 };
+static const struct dev_ops byte_wide = { "byte", 1, probe_read, probe_write, probe_reset, NULL, 0 };
+static const struct dev_ops timed = { "timed", 0, probe_read, probe_write, probe_reset, probe_expire, 0 };
 
 static struct bus bus;
 static struct probe a, b;
@@ -92,6 +92,36 @@ TEST(an_unclaimed_port_reads_all_ones_and_says_so)
     CHECK(!bus_io_read(&bus, 0x1234, 4, 0, &value));
     CHECK_EQ(value, 0xffffffff);
     CHECK(!bus_io_write(&bus, 0x1234, 4, 0, 0));
+}
+
+TEST(an_unclaimed_port_is_reported_once_until_reset_and_can_still_be_claimed)
+{
+    start();
+    CHECK(bus_note_unclaimed(&bus, 0x300));
+    CHECK(!bus_note_unclaimed(&bus, 0x300));
+    CHECK(bus_io_read_byte(&bus, 0x300, 0) == BUS_UNCLAIMED);
+    CHECK(!bus_io_write_byte(&bus, 0x300, 1, 0));
+    bus_reset(&bus, 0);
+    CHECK(bus_note_unclaimed(&bus, 0x300));
+    const struct dev_ports ports = { 0x2ff, 2, 6 };
+    CHECK(bus_attach(&bus, &byte_wide, &a, &ports, 1) == BUS_OK);
+    CHECK(!bus_note_unclaimed(&bus, 0x300));
+    CHECK(bus_io_read_byte(&bus, 0x300, 0) != BUS_UNCLAIMED && a.offset == 7 && a.size == 1);
+    CHECK(bus_io_write_byte(&bus, 0x2ff, 0x5a, 0) && a.offset == 6 && a.value == 0x5a);
+}
+
+TEST(a_quiet_read_asks_for_no_new_deadline)
+{
+    static const struct dev_ops quiet_at_1 = { "quiet", 1, probe_read, probe_write, probe_reset, probe_expire, 2 };
+    const struct dev_ports ports = { 0x300, 2, 0 };
+    start();
+    CHECK(bus_attach(&bus, &quiet_at_1, &a, &ports, 1) == BUS_OK);
+    (void)bus_io_read_byte(&bus, 0x301, 0);
+    CHECK(a.expires == 0);
+    (void)bus_io_read_byte(&bus, 0x300, 0);
+    CHECK(a.expires == 1);
+    (void)bus_io_write_byte(&bus, 0x301, 0, 0);
+    CHECK(a.expires == 2);
 }
 
 TEST(a_region_passes_offsets_from_its_start)
