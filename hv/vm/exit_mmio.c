@@ -63,6 +63,18 @@ void vcpu_mmio_write(struct vcpu *v, gpa_t gpa, unsigned size, uint64_t value)
     spin_unlock(&p->lock);
 }
 
+/* The access was not an instruction's: the CPU was looking up or pushing something to deliver an event. Nothing can be
+ * emulated, and trying again would never end. */
+static enum vcpu_next delivery_failed(struct vcpu *v, const char *where, uint64_t address)
+{
+    struct vt_event e = { 0 };
+    (void)vt.pending_event(v->vt, &e);
+    partition_fail(v, "delivering vector %u needed %s 0x%lx, where there is no RAM: check the IDT (0x%lx), the GDT (0x%lx) "
+                      "and the stack (0x%lx)", e.vector, where, address, vt.get(v->vt, VT_IDTR_BASE),
+                   vt.get(v->vt, VT_GDTR_BASE), vt.get(v->vt, VT_RSP_));
+    return VCPU_RESUME;
+}
+
 enum vcpu_next exit_mmio(struct vcpu *v, const struct vt_exit *exit)
 {
     if (UNLIKELY(exit->mem.fetch)) {
@@ -75,11 +87,15 @@ enum vcpu_next exit_mmio(struct vcpu *v, const struct vt_exit *exit)
                        exit->mem.gpa.raw, vt.get(v->vt, VT_CR3));
         return VCPU_RESUME;
     }
+    if (UNLIKELY(vt.event_pending(v->vt)))
+        return delivery_failed(v, "guest-physical", exit->mem.gpa.raw);
     return vcpu_emulate(v, exit);
 }
 
 enum vcpu_next exit_apic_access(struct vcpu *v, const struct vt_exit *exit)
 {
+    if (UNLIKELY(vt.event_pending(v->vt)))
+        return delivery_failed(v, "local APIC register", exit->apic.offset);
     return vcpu_emulate(v, exit);
 }
 

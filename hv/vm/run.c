@@ -80,7 +80,7 @@ enum vcpu_next vcpu_run(struct vcpu *v, uint64_t until)
     uint64_t kind = v->vt->exit.kind; /* 64 bits: a register is an index then */
 
     vcpu_set_slice(v, until);
-    v->vt->exit_tsc = rdtsc();
+    const uint64_t began = v->vt->exit_tsc = rdtsc();
     do {
         uint64_t now, ticks;
         if (UNLIKELY(atomic_load_explicit(&v->requests, memory_order_acquire))) {
@@ -89,9 +89,16 @@ enum vcpu_next vcpu_run(struct vcpu *v, uint64_t until)
                 break;
         }
         now = rdtsc();
-        account(v, kind, now);
-        if (UNLIKELY(__builtin_sub_overflow(v->run_until, now, &ticks)))
+        if (UNLIKELY(__builtin_sub_overflow(v->run_until, now, &ticks))) {
+            /* An injected event comes before the preemption timer: one whose delivery exits again, as #AC on a misaligned
+             * stack, would keep this CPU for ever. So a late turn ends here, if it had an entry. */
+            if (v->vt->exit_tsc != began && now >= v->slice_end) {
+                next = VCPU_YIELD;
+                break;
+            }
             ticks = 0;
+        }
+        account(v, kind, now);
         kind = vt_enter(&vt.run, v->vt, ticks);
         v = kept;
         v->exit_count[kind]++;
