@@ -11,6 +11,12 @@
 #define PORT_RESET         0xcf9
 #define RESET_CPU          0x02u   /* hard */
 #define RESET_NOW          0x06u
+#define PCI_ADDRESS        0xcf8
+#define PCI_DATA           0xcfc
+#define PIIX4_PM           0x80000b00u /* bus 0, device 1, function 3 */
+#define PIIX4_PM_ID        0x71138086u
+#define PIIX4_PMREGMISC    0x80u
+#define PMREGMISC_ENABLE   0x01u
 #define I8042_COMMAND      0x64
 #define I8042_INPUT_FULL   0x02u
 #define I8042_PULSE_RESET  0xfeu
@@ -124,6 +130,17 @@ static void reset_acpi(void)
     wait(WAIT_SPINS);
 }
 
+/* Bochs quirk: a reset clears the base of the chipset's power management registers, but leaves them enabled. OVMF takes that
+ * for set up, and waits for ever for a timer at port 8. Intel 82371AB (PIIX4), "PMREGMISC". */
+static void piix4_disable_pm(void)
+{
+    outl(PCI_ADDRESS, PIIX4_PM);
+    if (inl(PCI_DATA) != PIIX4_PM_ID)
+        return;
+    outl(PCI_ADDRESS, PIIX4_PM | PIIX4_PMREGMISC);
+    outb(PCI_DATA, (uint8_t)(inb(PCI_DATA) & ~PMREGMISC_ENABLE));
+}
+
 static void reset_chipset(void)
 {
     log_emergency("power: reset by port 0xcf9");
@@ -152,7 +169,7 @@ static void reset_triple_fault(void)
 
 NORETURN void power_reset(void)
 {
-    static void (*const steps[])(void) = { reset_acpi, reset_chipset, reset_i8042, reset_triple_fault };
+    static void (*const steps[])(void) = { piix4_disable_pm, reset_acpi, reset_chipset, reset_i8042, reset_triple_fault };
     cli();
     for (unsigned i = 0; i < ARRAY_SIZE(steps); i++)
         steps[i]();
