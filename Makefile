@@ -176,9 +176,10 @@ SETUP ?= yes
 JOBS ?= 2
 RUN_OPTIONS ?= --cpus 2 --mem 1024
 
-# What the default configuration's partitions run. guests/rules.mk adds our own small guests to GUESTS.
+# What the default configuration's partitions run; guests/ and tests/guests/ add our own small guests.
 GUESTS := $(B)/guests/vmlinuz $(B)/guests/memtest86+x64.bin $(B)/guests/initrd.gz
 -include guests/rules.mk
+-include tests/guests/rules.mk
 guests: $(GUESTS)
 	@:
 $(B)/guests/vmlinuz $(B)/guests/memtest86+x64.bin &:
