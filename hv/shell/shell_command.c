@@ -18,6 +18,14 @@ static void format_size(char out[16], uint64_t bytes)
         fmt_print(out, 16, "%llu KiB", (unsigned long long)(bytes >> 10));
 }
 
+static size_t state_length(const char *state)
+{
+    size_t n = 0;
+    while (state[n] && !(state[n] == ':' && state[n + 1] == ' '))
+        n++;
+    return n;
+}
+
 static void run_list(struct shell *s, command_t *self, call_t *call)
 {
     (void)self, (void)call;
@@ -31,8 +39,11 @@ static void run_list(struct shell *s, command_t *self, call_t *call)
         const struct shell_partition *p = &s->partitions[i];
         char memory[16];
         format_size(memory, p->memory);
-        shell_line(s, "%2zu %-16s %-20s %5u %10s %4u.%u%% %9llu", i + 1, p->name, p->state, p->vcpus, memory,
-                   p->cpu_permille / 10, p->cpu_permille % 10, (unsigned long long)p->exits_per_s);
+        int state_width = (int)state_length(p->state); /* "stopped: triple fault": the reason comes last */
+        const char *why = p->state[state_width] ? &p->state[state_width + 2] : NULL;
+        shell_line(s, "%2zu %-16s %-20.*s %5u %10s %4u.%u%% %9llu%s%s", i + 1, p->name, state_width, p->state, p->vcpus,
+                   memory, p->cpu_permille / 10, p->cpu_permille % 10, (unsigned long long)p->exits_per_s, why ? "  " : "",
+                   why ? why : "");
     }
 }
 
@@ -124,16 +135,16 @@ static void run_exits(struct shell *s, command_t *self, call_t *call)
         ticks += s->exits[i].ticks;
     }
     sort_exits(s->exits, count);
-    shell_line(s, "%-24s %12s %11s %7s", "EXIT", "COUNT", "TICKS/EXIT", "TIME");
+    shell_line(s, "%-32s %12s %11s %7s", "EXIT", "COUNT", "TICKS/EXIT", "TIME");
     for (size_t i = 0; i < count; i++) {
         const struct shell_exit *e = &s->exits[i];
         unsigned share = permille(e->ticks, ticks);
         if (e->count)
-            shell_line(s, "%-24s %12llu %11llu %4u.%u%%  %s", e->kind, (unsigned long long)e->count,
+            shell_line(s, "%-32s %12llu %11llu %4u.%u%%  %s", e->kind, (unsigned long long)e->count,
                        (unsigned long long)(e->ticks / e->count), share / 10, share % 10,
                        e->explanation ? e->explanation : "");
     }
-    shell_line(s, "%-24s %12llu %11llu", "all", (unsigned long long)all,
+    shell_line(s, "%-32s %12llu %11llu", "all", (unsigned long long)all,
                (unsigned long long)(all ? ticks / all : 0));
 }
 

@@ -14,7 +14,7 @@
 /* A row of `list`. Rates and shares are of the last measuring interval (about a second). */
 struct shell_partition {
     char name[32];
-    char state[32];            /* "running", "paused", "stopped", "stopped: triple fault", ... */
+    char state[96];            /* "running", "paused", "stopped", "stopped: triple fault", ... */
     unsigned vcpus;
     uint64_t memory;           /* bytes */
     unsigned cpu_permille;     /* of one CPU; more than 1000 with several vCPUs */

@@ -278,7 +278,7 @@ TEST(exits_are_sorted_by_cost_and_leave_out_what_never_happened)
     CHECK(contains("HLT"));
     CHECK(strstr(screen, "HLT") < strstr(screen, "CPUID"));
     CHECK(!strstr(screen, "never"));
-    CHECK(contains("CPUID                              10         100    0.0%"));
+    CHECK(contains("CPUID                                      10         100    0.0%"));
     CHECK(contains(" 99.9%  The guest has nothing to do."));
 }
 
