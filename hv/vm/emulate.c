@@ -14,6 +14,9 @@ struct emulation {
     struct guest_paging paging;
     enum { NO_FAILURE, TABLE_OUTSIDE } failure;
     gpa_t failed_at;
+    /* What the CPU has translated and found allowed, on its way to the exit. */
+    gpa_t known;
+    bool known_read, known_write;
 };
 
 static enum exec_access translate(struct emulation *e, uint64_t linear, unsigned access, gpa_t *gpa,
@@ -39,21 +42,47 @@ static enum exec_access translate(struct emulation *e, uint64_t linear, unsigned
     return EXEC_ACCESS_FAULT;
 }
 
+/* Of an instruction with one memory operand, the access that exited is the operand's: only its place in the page is
+ * compared, which tells apart the bytes that BT and its kind may choose. */
+static inline enum exec_access translate_operand(struct emulation *e, uint64_t linear, unsigned access, gpa_t *gpa,
+                                                 struct exec_fault *fault)
+{
+    bool known = access == GUEST_WRITE ? e->known_write : e->known_read;
+    if (LIKELY(known && !((linear ^ e->known.raw) & (PAGE_SIZE - 1)))) {
+        *gpa = e->known;
+        return EXEC_ACCESS_OK;
+    }
+    return translate(e, linear, access, gpa, fault);
+}
+
+/* RAM neither comes nor goes while vCPUs run: what was not RAM once is a device for good. The access lies in a page. */
+static inline bool is_device(const struct vcpu *v, gpa_t gpa)
+{
+    return (gpa.raw & ~(uint64_t)(PAGE_SIZE - 1)) == v->device_page;
+}
+
+static void note_device(struct vcpu *v, gpa_t gpa)
+{
+    v->device_page = gpa.raw & ~(uint64_t)(PAGE_SIZE - 1);
+}
+
 static uint64_t read_physical(struct vcpu *v, gpa_t gpa, unsigned size)
 {
     uint64_t value = 0;
-    if (gmem_read(&v->part->mem, gpa, &value, size) == GMEM_OK)
+    if (!is_device(v, gpa) && gmem_read(&v->part->mem, gpa, &value, size) == GMEM_OK)
         return value;
+    note_device(v, gpa);
     return vcpu_mmio_read(v, gpa, size);
 }
 
 static void write_physical(struct vcpu *v, gpa_t gpa, unsigned size, uint64_t value)
 {
-    switch (gmem_write(&v->part->mem, gpa, &value, size)) {
+    switch (is_device(v, gpa) ? GMEM_OUTSIDE : gmem_write(&v->part->mem, gpa, &value, size)) {
     case GMEM_OK:
     case GMEM_READ_ONLY: /* a ROM ignores it */
         return;
     default:
+        note_device(v, gpa);
         vcpu_mmio_write(v, gpa, size, value);
     }
 }
@@ -95,7 +124,7 @@ static enum exec_access bus_read(void *ctx, uint64_t linear, unsigned size, enum
     gpa_t gpa;
     if (UNLIKELY(in_page(linear, size) < size))
         return split(e, linear, size, access, (uint8_t *)value, false, fault);
-    enum exec_access r = translate(e, linear, access, &gpa, fault);
+    enum exec_access r = translate_operand(e, linear, access, &gpa, fault);
     if (r != EXEC_ACCESS_OK)
         return r;
     value[0] = read_physical(e->v, gpa, MIN(size, 8u));
@@ -114,7 +143,7 @@ static enum exec_access bus_write(void *ctx, uint64_t linear, unsigned size, con
         memcpy(bytes, value, size);
         return split(e, linear, size, GUEST_WRITE, bytes, true, fault);
     }
-    enum exec_access r = translate(e, linear, GUEST_WRITE, &gpa, fault);
+    enum exec_access r = translate_operand(e, linear, GUEST_WRITE, &gpa, fault);
     if (r != EXEC_ACCESS_OK)
         return r;
     write_physical(e->v, gpa, MIN(size, 8u), value[0]);
@@ -158,6 +187,16 @@ static size_t fetch(struct emulation *e, uint64_t linear, uint8_t bytes[16], str
     unsigned first = in_page(linear, INSN_MAX_LENGTH);
     if (translate(e, linear, GUEST_FETCH, &gpa, fault) != EXEC_ACCESS_OK)
         return 0;
+    if (LIKELY(in_page(linear, 16) == 16)) {
+        uint64_t low, high;
+        if (gmem_read_u64(&e->v->part->mem, gpa, &low) != GMEM_OK ||
+            gmem_read_u64(&e->v->part->mem, GPA(gpa.raw + 8), &high) != GMEM_OK)
+            return 0;
+        uint64_t *words = (uint64_t *)(void *)bytes; /* they are two words: see the callers */
+        words[0] = low;
+        words[1] = high & UINT64_MAX >> 8;
+        return INSN_MAX_LENGTH;
+    }
     if (gmem_read(&e->v->part->mem, gpa, bytes, first) != GMEM_OK)
         return 0;
     /* The second page counts only if the instruction reaches into it: a fault there is found when decoding runs short. */
@@ -230,23 +269,46 @@ static enum vcpu_next inject_fault(struct vcpu *v, const struct exec_fault *f)
     return VCPU_RESUME;
 }
 
-static void finish(struct vcpu *v, const struct exec_cpu *cpu)
+static void finish(struct vcpu *v, const struct exec_cpu *cpu, uint64_t old_rflags, uint64_t old_rsp)
 {
     uint64_t rsp = v->vt->gpr[VT_RSP];
-    vt.set(v->vt, VT_RFLAGS, cpu->rflags);
+    if (UNLIKELY(cpu->rflags != old_rflags))
+        vt.set(v->vt, VT_RFLAGS, cpu->rflags);
     vt.advance(v->vt, cpu->rip);
-    vt.set(v->vt, VT_RSP_, rsp);
+    if (UNLIKELY(rsp != old_rsp))
+        vt.set(v->vt, VT_RSP_, rsp);
+}
+
+/* The exit's own address stands for the operand's if the instruction accesses memory in one place only, and the exit
+ * came from that access. The CPU has then made every check on the guest's tables itself. */
+static void use_known(struct emulation *e, const struct vt_exit *exit, const struct insn *insn)
+{
+    enum { ONE_PLACE = 1u << INSN_FORM_RM_REG | 1u << INSN_FORM_REG_RM | 1u << INSN_FORM_RM_IMM };
+    if (!(ONE_PLACE >> insn->form & 1))
+        return;
+    if (exit->kind == VT_EXIT_APIC_ACCESS) {
+        e->known = GPA(APIC_BASE_DEFAULT + exit->apic.offset);
+        e->known_read = exit->apic.own;
+        e->known_write = exit->apic.own && exit->apic.write;
+    } else if (exit->kind == VT_EXIT_MMIO) {
+        e->known = exit->mem.gpa;
+        e->known_read = exit->mem.own && !exit->mem.fetch;
+        e->known_write = e->known_read && exit->mem.write;
+    }
 }
 
 enum vcpu_next vcpu_emulate(struct vcpu *v, const struct vt_exit *exit)
 {
-    struct emulation e = { .v = v };
+    struct emulation e; /* field by field: clearing all of it costs more than the rest of the set-up */
     struct exec_cpu cpu;
     struct exec_fault fault = { 0 };
     uint64_t bytes[2] = { 0, 0 };
     enum insn_mode mode = vcpu_insn_mode(v);
     enum insn_status status;
 
+    e.v = v;
+    e.failure = NO_FAILURE;
+    e.known_read = e.known_write = false;
     vcpu_paging(v, &e.paging);
     cpu.gpr = v->vt->gpr;
     cpu.gpr[VT_RSP] = vt.get(v->vt, VT_RSP_);
@@ -268,14 +330,16 @@ enum vcpu_next vcpu_emulate(struct vcpu *v, const struct vt_exit *exit)
             return vcpu_ud(v), VCPU_RESUME;
         return refuse(v, exit, (const uint8_t *)bytes, len);
     }
+    use_known(&e, exit, insn);
+    uint64_t rsp = cpu.gpr[VT_RSP];
     load_segments(v, &cpu, mode, insn);
     const struct exec_bus bus = { &e, bus_read, bus_write, bus_probe, bus_in, bus_out };
     switch (insn_execute(insn, &cpu, &bus)) {
     case EXEC_DONE:
-        finish(v, &cpu);
+        finish(v, &cpu, e.paging.rflags, rsp);
         return VCPU_RESUME;
     case EXEC_AGAIN: /* the registers hold how far it came; the next entry exits here again */
-        finish(v, &cpu);
+        finish(v, &cpu, e.paging.rflags, rsp);
         vt.set(v->vt, VT_RFLAGS, cpu.rflags); /* RF stays until the last iteration */
         return VCPU_RESUME;
     case EXEC_FAULT:

@@ -147,6 +147,7 @@ static void reset_registers(struct vcpu *v)
     reset_segment(v, VT_TR, 0, 0, ACCESS_TSS);
     v->nmi_pending = false;
     v->insn_cache.valid = 0;
+    v->device_page = UINT64_MAX;
     v->cpuid_1_valid = false;
 }
 

@@ -100,6 +100,7 @@ struct vcpu {
     bool pv_eoi_set;
 
     struct insn_cache insn_cache;
+    uint64_t device_page;         /* guest-physical page that an emulated access last found not to be RAM */
     struct cpuid_table cpuid;
     struct cpuid_regs cpuid_1;    /* leaf 1 for the present CR4.OSXSAVE and IA32_APIC_BASE.EN, whose changes exit */
     bool cpuid_1_valid;

@@ -147,7 +147,9 @@ static uint32_t decode_apic_access(struct vmx_vcpu *v, struct vt_exit *exit)
 {
     uint32_t kind = decode_qualified(v, exit);
     exit->apic.offset = exit->qualification & 0xfff;
-    exit->apic.write = ((exit->qualification >> 12) & 0xf) == 1;
+    unsigned type = (exit->qualification >> 12) & 0xf; /* 0: a linear read, 1: a linear write */
+    exit->apic.own = type <= 1;
+    exit->apic.write = type == 1;
     keep_vectoring(v);
     return kind;
 }

@@ -99,7 +99,7 @@ struct vt_exit {
         struct { uint8_t cr, gpr, how /* enum vt_cr_how */; uint16_t lmsw_value; } cr;
         struct { uint8_t vector, type; bool has_error_code; uint32_t error_code; } exception; /* type: vt_event_type */
         struct { uint8_t vector; } interrupt;
-        struct { uint16_t offset; bool write; } apic;
+        struct { uint16_t offset; bool own, write; } apic; /* own: the instruction's access to data */
         struct {
             uint16_t selector;
             uint8_t source;        /* enum vt_task_source */
