@@ -141,13 +141,20 @@ static __attribute__((noinline)) void expire_devices(struct partition *p)
     spin_unlock(&p->lock);
 }
 
+static __attribute__((noinline)) void expire_by_time(struct vcpu *v, uint64_t guest_tsc)
+{
+    vlapic_expire(&v->lapic, vm_now(v->part), guest_tsc);
+}
+
 void vcpu_timers(struct vcpu *v)
 {
     uint64_t tsc = rdtsc(), guest_tsc = vm_guest_tsc_at(v, tsc);
     bool by_tsc = vlapic_next_tsc_deadline(&v->lapic) <= guest_tsc;
 
-    if (by_tsc || vlapic_next_deadline(&v->lapic) != VTIME_NEVER)
-        vlapic_expire(&v->lapic, by_tsc ? 0 : vm_now(v->part), guest_tsc);
+    if (LIKELY(by_tsc))
+        vlapic_expire(&v->lapic, 0, guest_tsc);
+    else if (vlapic_next_deadline(&v->lapic) != VTIME_NEVER)
+        expire_by_time(v, guest_tsc);
     if (v->index == 0 && tsc >= v->part->device_deadline_tsc)
         expire_devices(v->part);
     set_deadline(v);
