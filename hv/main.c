@@ -27,6 +27,8 @@
 
 #define CONFIG_FILE     "trapeze.cfg"
 #define POLL_NS         UINT64_C(5000000)    /* keyboard and serial line are looked at this often at least */
+#define TYPING_POLL_NS  UINT64_C(1000000)    /* and this often while something comes: a UART holds 16 bytes, 1.4 ms */
+#define TYPING_NS       UINT64_C(100000000)
 #define MEASURE_NS      UINT64_C(1000000000)
 
 static struct {
@@ -37,7 +39,7 @@ static struct {
     struct shell_ops ops;
     struct config config;
     unsigned cpus;
-    uint64_t measured;
+    uint64_t measured, typing_until; /* ns */
 } root;
 
 /* ---- console ----------------------------------------------------------------------------------------------------- */
@@ -65,7 +67,7 @@ static void guest_output(unsigned partition, enum vm_stream stream, uint8_t byte
 static void end_machine(void *ctx, enum shell_machine what)
 {
     (void)ctx;
-    con_flush(&root.con);
+    con_panic(&root.con); /* what is queued, and from now on what power.c says, is written at once */
     if (what == SHELL_POWEROFF)
         power_off();
     power_reset();
@@ -113,7 +115,8 @@ static bool any_partition_lives(void)
 static uint64_t keep_house(void)
 {
     uint64_t now = tsc_to_ns(rdtsc());
-    terminals_poll_input(&root.terminals);
+    if (terminals_poll_input(&root.terminals))
+        root.typing_until = now + TYPING_NS;
     partition_housekeeping();
     if (now - root.measured >= MEASURE_NS) {
         monitor_measure(now);
@@ -124,7 +127,8 @@ static uint64_t keep_house(void)
         log_line("all partitions have stopped: powering off (when-all-stopped = poweroff)");
         end_machine(NULL, SHELL_POWEROFF);
     }
-    return ns_to_tsc(MIN(MAX(next, now + POLL_NS / 10), now + POLL_NS));
+    uint64_t latest = now + (now < root.typing_until ? TYPING_POLL_NS : POLL_NS);
+    return ns_to_tsc(MIN(MAX(next, now + POLL_NS / 10), latest));
 }
 
 /* ---- partitions -------------------------------------------------------------------------------------------------- */
