@@ -40,7 +40,6 @@ void bench_report(const char *key, uint32_t *values, unsigned count, int32_t les
 #define KINDS(X)                                                                                       \
     X(cpuid, "mov $1, %%eax; xor %%ecx, %%ecx;", "cpuid")                                              \
     X(cpuid_leaf_0, "xor %%eax, %%eax; xor %%ecx, %%ecx;", "cpuid")                                    \
-    X(hypercall, "mov $0x1000, %%eax;", "vmcall")                                                      \
     X(rdmsr, "mov $0x1a0, %%ecx;", "rdmsr")                                                            \
     X(wrmsr, "mov $0x8b, %%ecx; xor %%eax, %%eax; xor %%edx, %%edx;", "wrmsr")                         \
     X(in_pic, "nop;", "in $0x21, %%al")                                                                \
@@ -63,6 +62,8 @@ void bench_report(const char *key, uint32_t *values, unsigned count, int32_t les
     X(pause, "nop;", "pause")                                                                          \
     X(rdtsc, "nop;", "rdtsc")
 KINDS(KIND)
+KIND(hypercall_intel, "mov $0x1000, %%eax;", "vmcall")
+KIND(hypercall_amd, "mov $0x1000, %%eax;", "vmmcall")
 #define XSETBV_KINDS(X) X(xsetbv, "xor %%ecx, %%ecx; xgetbv;", "xsetbv")
 XSETBV_KINDS(KIND)
 #define X2APIC_KINDS(X)                                                                                \
@@ -78,6 +79,8 @@ struct kind {
 };
 #define ROW(key, load, op) { #key, time_##key, time_##key##_empty },
 static const struct kind plain[] = { KINDS(ROW) };
+static const struct kind hypercall_intel[] = { { "hypercall", time_hypercall_intel, time_hypercall_intel_empty } };
+static const struct kind hypercall_amd[] = { { "hypercall", time_hypercall_amd, time_hypercall_amd_empty } };
 static const struct kind xsetbv_kinds[] = { XSETBV_KINDS(ROW) };
 static const struct kind x2apic_kinds[] = { X2APIC_KINDS(ROW) };
 
@@ -169,6 +172,10 @@ static void measure_exits(uint64_t memory_end)
 {
     mmio_write(LAPIC + LAPIC_SVR, LAPIC_ENABLE | SPURIOUS_VECTOR);
     MEASURE(plain);
+    if (cpu_is_amd())
+        MEASURE(hypercall_amd);
+    else
+        MEASURE(hypercall_intel);
     write_cr0(read_cr0() & ~(uint64_t)(CR0_CD | 8)); /* an odd number of toggles */
     if (cpuid(1, 0).ecx & CPUID_1_ECX_XSAVE) {
         write_cr4(read_cr4() | CR4_OSXSAVE);

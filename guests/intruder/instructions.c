@@ -27,6 +27,7 @@ INSTRUCTION(invept, "invept (%%rax), %%rcx")
 INSTRUCTION(invvpid, "invvpid (%%rax), %%rcx")
 INSTRUCTION(vmrun, ".byte 0x0f, 0x01, 0xd8")
 INSTRUCTION(vmmcall, ".byte 0x0f, 0x01, 0xd9")
+INSTRUCTION(vmcall, "vmcall")
 INSTRUCTION(getsec, ".byte 0x0f, 0x37")
 INSTRUCTION(rsm, "rsm")
 INSTRUCTION(monitor, "monitor")
@@ -44,7 +45,7 @@ static const struct {
     { "VMPTRST", do_vmptrst, EXC_UD },   { "VMREAD", do_vmread, EXC_UD },     { "VMWRITE", do_vmwrite, EXC_UD },
     { "VMLAUNCH", do_vmlaunch, EXC_UD }, { "VMRESUME", do_vmresume, EXC_UD }, { "VMXOFF", do_vmxoff, EXC_UD },
     { "VMFUNC", do_vmfunc, EXC_UD },     { "INVEPT", do_invept, EXC_UD },     { "INVVPID", do_invvpid, EXC_UD },
-    { "VMRUN", do_vmrun, EXC_UD },       { "VMMCALL", do_vmmcall, EXC_UD },   { "GETSEC", do_getsec, EXC_UD },
+    { "VMRUN", do_vmrun, EXC_UD },       { "GETSEC", do_getsec, EXC_UD },
     { "ENCLS", do_encls, EXC_UD },       { "RSM outside of SMM", do_rsm, EXC_UD }, { "MONITOR", do_monitor, EXC_UD },
     { "MWAIT", do_mwait, EXC_UD },       { "RDPMC", do_rdpmc, EXC_GP },
 };
@@ -52,7 +53,10 @@ static const struct {
 static uint64_t unknown_hypercall(uint64_t number)
 {
     int64_t result = (int64_t)number;
-    asm volatile("vmcall" : "+a"(result) : "b"(0), "c"(0), "d"(0), "S"(0) : "memory");
+    if (cpu_is_amd())
+        asm volatile("vmmcall" : "+a"(result) : "b"(0), "c"(0), "d"(0), "S"(0) : "memory");
+    else
+        asm volatile("vmcall" : "+a"(result) : "b"(0), "c"(0), "d"(0), "S"(0) : "memory");
     return (uint64_t)-result;
 }
 
@@ -76,6 +80,10 @@ void intruder_instructions(void)
 {
     for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++)
         intruder_expect_fault(rows[i].what, rows[i].attempt, (uint64_t)scratch, rows[i].vector);
+    if (cpu_is_amd())
+        intruder_expect_fault("VMCALL", do_vmcall, 0, EXC_UD);
+    else
+        intruder_expect_fault("VMMCALL", do_vmmcall, 0, EXC_UD);
     intruder_expect_value("hypercall with a number nobody has", unknown_hypercall, UNKNOWN_HYPERCALL, KVM_NO_SUCH_CALL,
                           "returns -%lu, no such call");
     intruder_expect_value("WBINVD", do_wbinvd, 0, 0, "no effect that one could see");

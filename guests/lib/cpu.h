@@ -17,6 +17,13 @@ static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
     return r;
 }
 
+/* AMD or its licensee: their hypercall is VMMCALL, and Intel's VMCALL is undefined; and the other way round. */
+static inline bool cpu_is_amd(void)
+{
+    uint32_t ebx = cpuid(0, 0).ebx;
+    return ebx == 0x68747541 /* "Auth" */ || ebx == 0x6f677948 /* "Hygo" */;
+}
+
 static inline uint64_t rdtsc(void)
 {
     uint32_t low, high;

@@ -501,3 +501,8 @@ bool cpuid_offers_spec_ctrl(const struct cpuid_table *t)
 {
     return t->leaf[7].edx & CPUID_7_EDX_SPEC_CTRL;
 }
+
+bool cpuid_is_amd(const struct cpuid_table *t)
+{
+    return t->leaf[CPUID_SLOT_EXTENDED].ebx != 0; /* Intel does not repeat its name there */
+}

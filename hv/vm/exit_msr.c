@@ -38,6 +38,35 @@ static bool write_zero_only(struct vcpu *v, uint32_t msr, uint64_t value)
     return value == 0;
 }
 
+/* Those of AMD's that its kernels touch without asking CPUID: nothing is switched on, and nothing can be. */
+static bool read_amd_zero(struct vcpu *v, uint32_t msr, uint64_t *value)
+{
+    (void)msr;
+    *value = 0;
+    return cpuid_is_amd(&v->cpuid);
+}
+
+static bool write_amd_ignored(struct vcpu *v, uint32_t msr, uint64_t value)
+{
+    (void)msr, (void)value;
+    return cpuid_is_amd(&v->cpuid);
+}
+
+/* LFENCE serializes: what kernels would set here. */
+static bool read_de_cfg(struct vcpu *v, uint32_t msr, uint64_t *value)
+{
+    (void)msr;
+    *value = DE_CFG_LFENCE_SERIALIZE;
+    return cpuid_is_amd(&v->cpuid);
+}
+
+static bool read_vm_cr(struct vcpu *v, uint32_t msr, uint64_t *value)
+{
+    (void)msr;
+    *value = VM_CR_SVMDIS | VM_CR_LOCK; /* as a PC with AMD-V switched off */
+    return cpuid_is_amd(&v->cpuid);
+}
+
 static bool read_feature_control(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
     (void)v, (void)msr;
@@ -346,6 +375,15 @@ static const struct msr_row rows[] = {
     { IA32_X2APIC_FIRST, IA32_X2APIC_LAST, read_x2apic, write_x2apic },
     { MSR_KVM_WALL_CLOCK_NEW, MSR_KVM_PV_EOI_EN, pv_read, pv_write },
     { IA32_EFER, IA32_EFER, read_efer, write_efer },
+    { MSR_AMD_PERFEVTSEL0, MSR_AMD_PERFCTR3, read_amd_zero, write_amd_ignored },
+    { MSR_AMD_SYSCFG, MSR_AMD_SYSCFG, read_amd_zero, NULL },
+    { MSR_AMD_HWCR, MSR_AMD_HWCR, read_amd_zero, write_amd_ignored },
+    { MSR_AMD_NB_CFG, MSR_AMD_NB_CFG, read_amd_zero, write_amd_ignored },
+    { MSR_AMD_PATCH_LOADER, MSR_AMD_PATCH_LOADER, NULL, write_amd_ignored },
+    { MSR_AMD_INT_PENDING, MSR_AMD_INT_PENDING, read_amd_zero, write_amd_ignored },
+    { MSR_AMD_VM_CR, MSR_AMD_VM_CR, read_vm_cr, NULL },
+    { MSR_AMD_LS_CFG, MSR_AMD_LS_CFG, read_amd_zero, write_amd_ignored },
+    { MSR_AMD_DE_CFG, MSR_AMD_DE_CFG, read_de_cfg, write_amd_ignored },
 };
 
 static const struct msr_row *search(uint32_t msr)

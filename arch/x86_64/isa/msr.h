@@ -162,6 +162,8 @@ enum msr {
 enum msr_amd {
     MSR_AMD_TSC_RATIO        = 0xc0000104,
     MSR_AMD_MPERF_RO         = 0xc00000e7,
+    MSR_AMD_PERFEVTSEL0      = 0xc0010000,
+    MSR_AMD_PERFCTR3         = 0xc0010007,
     MSR_AMD_SYSCFG           = 0xc0010010,
     MSR_AMD_HWCR             = 0xc0010015,
     MSR_AMD_TOP_MEM          = 0xc001001a,
@@ -263,6 +265,7 @@ enum msr_kvm {
 #define MC_STATUS_ADDRV  (UINT64_C(1) << 58)
 #define MC_STATUS_VAL    (UINT64_C(1) << 63)
 
+#define DE_CFG_LFENCE_SERIALIZE (UINT64_C(1) << 1) /* AMD */
 #define VM_CR_LOCK       (UINT64_C(1) << 3)  /* AMD: SVMDIS cannot be changed */
 #define VM_CR_SVMDIS     (UINT64_C(1) << 4)
 

@@ -94,6 +94,7 @@ static void set_rflags(struct svm_vcpu *v, uint64_t value)
 
 static uint64_t get_xcr0(struct svm_vcpu *v)
 {
+    svm_take_xcr0(v);
     return v->state.xcr0;
 }
 

@@ -84,6 +84,7 @@ void svm_vcpu_destroy(struct vt_vcpu *v);
 void svm_load(struct vt_vcpu *v, struct vt_vcpu *previous);
 void svm_unload(struct vt_vcpu *v, bool stays);
 void svm_reset_extended(struct vt_vcpu *v);
+void svm_take_xcr0(struct svm_vcpu *v); /* from the CPU into state.xcr0 */
 
 /* controls.c: the VMCB's first contents, and the controls that change while it runs */
 void svm_controls_setup(struct svm_vcpu *v);

@@ -1,4 +1,5 @@
 /* Life of a vCPU: its VMCB, permission map and extended state; loading it on a pCPU and taking it off. */
+#include "arch/x86_64/cpu/insn.h"
 #include "arch/x86_64/cpu/pcpu.h"
 #include "arch/x86_64/mmu/host.h"
 #include "arch/x86_64/svm/svm.h"
@@ -66,10 +67,18 @@ void svm_load(struct vt_vcpu *vt, struct vt_vcpu *previous)
     guest_state_load(&v->state, previous ? &svm_of(previous)->state : NULL);
 }
 
+/* QEMU quirk: its XSETBV does not look at the intercept, so the guest may have written XCR0 by itself. */
+void svm_take_xcr0(struct svm_vcpu *v)
+{
+    if (v->state.loaded && guest_state_xcr0_mask())
+        v->state.xcr0 = xgetbv(0);
+}
+
 /* The VMCB is plain memory: nothing has to be written back before another pCPU may load it. */
 void svm_unload(struct vt_vcpu *vt, bool stays)
 {
     (void)stays;
+    svm_take_xcr0(svm_of(vt));
     guest_state_save(&svm_of(vt)->state);
 }
 
@@ -77,6 +86,7 @@ void svm_reset_extended(struct vt_vcpu *vt)
 {
     struct guest_state *s = &svm_of(vt)->state;
     bool loaded = s->loaded;
+    svm_take_xcr0(svm_of(vt));
     if (loaded)
         guest_state_save(s); /* leaves XCR0 as the next load wants it */
     guest_state_reset(s);
