@@ -218,6 +218,34 @@ static bool write_pat(struct vcpu *v, uint32_t msr, uint64_t value)
     return true;
 }
 
+/* Addresses that the guest writes by itself, but on a CPU that leaves the check to us. */
+static enum vt_field address_field(uint32_t msr)
+{
+    switch (msr) {
+    case IA32_SYSENTER_ESP: return VT_SYSENTER_ESP;
+    case IA32_SYSENTER_EIP: return VT_SYSENTER_EIP;
+    case IA32_LSTAR: return VT_LSTAR;
+    case IA32_CSTAR: return VT_CSTAR;
+    case IA32_FS_BASE: return VT_BASE + VT_FS;
+    case IA32_GS_BASE: return VT_BASE + VT_GS;
+    default: return VT_KERNEL_GS_BASE;
+    }
+}
+
+static bool write_address(struct vcpu *v, uint32_t msr, uint64_t value)
+{
+    if ((uint64_t)((int64_t)(value << 16) >> 16) != value) /* 48 bits: 5-level paging is not offered */
+        return false;
+    vt.set(v->vt, address_field(msr), value);
+    return true;
+}
+
+static bool read_address(struct vcpu *v, uint32_t msr, uint64_t *value)
+{
+    *value = vt.get(v->vt, address_field(msr));
+    return true;
+}
+
 #define MTRR_VARIABLE 8 /* pairs */
 
 static bool read_mtrr_cap(struct vcpu *v, uint32_t msr, uint64_t *value)
@@ -360,6 +388,7 @@ static const struct msr_row rows[] = {
     { IA32_BIOS_SIGN_ID, IA32_BIOS_SIGN_ID, read_zero, write_ignored },
     { MSR_PLATFORM_INFO, MSR_PLATFORM_INFO, read_platform_info, NULL },
     { IA32_MTRRCAP, IA32_MTRRCAP, read_mtrr_cap, NULL },
+    { IA32_SYSENTER_ESP, IA32_SYSENTER_EIP, read_address, write_address },
     { IA32_MCG_CAP, IA32_MCG_CAP, read_zero, NULL },
     { IA32_MCG_STATUS, IA32_MCG_STATUS, read_mcg_status, write_mcg_status },
     { IA32_PERF_STATUS, IA32_PERF_STATUS, read_zero, NULL },
@@ -375,6 +404,8 @@ static const struct msr_row rows[] = {
     { IA32_X2APIC_FIRST, IA32_X2APIC_LAST, read_x2apic, write_x2apic },
     { MSR_KVM_WALL_CLOCK_NEW, MSR_KVM_PV_EOI_EN, pv_read, pv_write },
     { IA32_EFER, IA32_EFER, read_efer, write_efer },
+    { IA32_LSTAR, IA32_CSTAR, read_address, write_address },
+    { IA32_FS_BASE, IA32_KERNEL_GS_BASE, read_address, write_address },
     { MSR_AMD_PERFEVTSEL0, MSR_AMD_PERFCTR3, read_amd_zero, write_amd_ignored },
     { MSR_AMD_SYSCFG, MSR_AMD_SYSCFG, read_amd_zero, NULL },
     { MSR_AMD_HWCR, MSR_AMD_HWCR, read_amd_zero, write_amd_ignored },

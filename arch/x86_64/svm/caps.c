@@ -1,8 +1,10 @@
 /* What this CPU's SVM offers (AMD APM vol 3, CPUID Fn8000_000A). One row per optional feature: when a bit is not there,
  * the row says in the boot log what is done instead. */
 #include "arch/x86_64/cpu/features.h"
+#include "arch/x86_64/cpu/fixup.h"
 #include "arch/x86_64/cpu/insn.h"
 #include "arch/x86_64/isa/cpuid.h"
+#include "arch/x86_64/isa/msr.h"
 #include "arch/x86_64/svm/svm.h"
 #include "hv/lib/log.h"
 
@@ -32,6 +34,17 @@ static uint32_t collect_optional(uint32_t edx)
     return got;
 }
 
+/* QEMU quirk: where a CPU raises #GP for an address that is not canonical, or for reserved bits, TCG takes them. What the
+ * guest could otherwise write by itself then exits, so that it meets a CPU. */
+static void find_leniency(struct svm_caps *c)
+{
+    c->lenient = wrmsr_safe(IA32_LSTAR, UINT64_C(1) << 63);
+    if (!c->lenient)
+        return;
+    wrmsr(IA32_LSTAR, 0);
+    log_line("svm: this CPU does not check addresses and reserved bits (an emulator): such registers' writes exit");
+}
+
 enum vt_status svm_init(const struct vt_env *env)
 {
     struct svm_caps *c = &svm_caps;
@@ -56,6 +69,7 @@ enum vt_status svm_init(const struct vt_env *env)
         .tpr_shadow = true, .vpid = true, .nested_2m = true, .nested_1g = cpu_features.pages_1g, .nested_ad = true,
         .rdtscp = cpu_features.rdtscp, .invpcid = cpu_features.invpcid,
     };
+    find_leniency(c);
     log_line("svm: nested pages 4K 2M%s, %u ASIDs, next RIP %s, decode assists %s, VMCB clean bits %s",
              c->features.nested_1g ? " 1G" : "", c->asids, c->nrip ? "yes" : "no", c->decode_assists ? "yes" : "no",
              c->clean ? "yes" : "no");

@@ -6,28 +6,29 @@
 #include "hv/lib/str.h"
 
 /* MSRs that the guest may access without an exit: the VMCB or guest_state.c switches each of them. */
-static const uint32_t pass[] = {
-    IA32_SYSENTER_CS, IA32_SYSENTER_ESP, IA32_SYSENTER_EIP, IA32_FS_BASE, IA32_GS_BASE, IA32_KERNEL_GS_BASE, IA32_STAR,
-    IA32_LSTAR, IA32_CSTAR, IA32_FMASK,
+static const struct { uint32_t msr; bool address; } pass[] = {
+    { IA32_SYSENTER_CS, false }, { IA32_SYSENTER_ESP, true }, { IA32_SYSENTER_EIP, true }, { IA32_FS_BASE, true },
+    { IA32_GS_BASE, true }, { IA32_KERNEL_GS_BASE, true }, { IA32_STAR, false }, { IA32_LSTAR, true },
+    { IA32_CSTAR, true }, { IA32_FMASK, false },
 };
 
 /* Layout: APM vol 2, "MSR Intercepts": a read and a write bit per MSR, 2 KiB per range. */
-static void pass_msr(struct svm_vcpu *v, uint32_t msr)
+static void pass_msr(struct svm_vcpu *v, uint32_t msr, bool write)
 {
     unsigned range = msr >= 0xc0010000 ? 2 : msr >= 0xc0000000 ? 1 : 0;
     uint32_t bit = (msr & 0x1fff) * 2;
-    v->msr_bits[range * 2048 + bit / 8] &= (uint8_t)~(3u << (bit & 7));
+    v->msr_bits[range * 2048 + bit / 8] &= (uint8_t)~((write ? 3u : 1u) << (bit & 7));
 }
 
 static void setup_msrpm(struct svm_vcpu *v)
 {
     memset(v->msr_bits, 0xff, MSRPM_SIZE);
     for (size_t i = 0; i < ARRAY_SIZE(pass); i++)
-        pass_msr(v, pass[i]);
+        pass_msr(v, pass[i].msr, !(pass[i].address && svm_caps.lenient));
     if (guest_state_has_msr(GUEST_TSC_AUX))
-        pass_msr(v, IA32_TSC_AUX);
+        pass_msr(v, IA32_TSC_AUX, true);
     if (v->config.spec_ctrl)
-        pass_msr(v, IA32_SPEC_CTRL);
+        pass_msr(v, IA32_SPEC_CTRL, true);
     v->vmcb->msrpm_base_pa = v->msrpm.raw;
 }
 
@@ -44,7 +45,7 @@ void svm_controls_setup(struct svm_vcpu *v)
 {
     struct vmcb *c = v->vmcb;
     /* CR3, DR0-7 and most of CR0 are the guest's own; for CR4 see svm_set_cr4() */
-    c->intercept_cr_write = 1u << 4;
+    c->intercept_cr_write = 1u << 4 | (svm_caps.lenient ? 1u << 0 | 1u << 8 : 0u);
     /* #AC and #DB: a guest can make the CPU deliver them for ever without an instruction between (the loop never
      * reaches an exit); #MC is the machine's own. */
     c->intercept_exceptions = 1u << EXC_AC | 1u << EXC_DB | 1u << EXC_MC;
@@ -79,7 +80,7 @@ void svm_set_tsc_offset(struct vt_vcpu *vt, uint64_t offset)
 void svm_tpr_threshold(struct vt_vcpu *vt, uint8_t class)
 {
     struct svm_vcpu *v = svm_of(vt);
-    uint16_t want = (uint16_t)((v->vmcb->intercept_cr_write & ~(1u << 8)) | (class ? 1u << 8 : 0));
+    uint16_t want = (uint16_t)((v->vmcb->intercept_cr_write & ~(1u << 8)) | (class || svm_caps.lenient ? 1u << 8 : 0));
     if (want == v->vmcb->intercept_cr_write)
         return;
     v->vmcb->intercept_cr_write = want;

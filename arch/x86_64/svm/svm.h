@@ -13,6 +13,7 @@ struct svm_caps {
     uint8_t flush_one;      /* TLB_CONTROL that flushes one ASID, 0: there is none */
     uint32_t clean;         /* VMCB clean bits that may be set after an exit; 0: the CPU does not look at them */
     bool nrip, decode_assists;
+    bool lenient;           /* an emulator that takes any value for addresses, CR0 and CR8: see find_leniency() */
 };
 extern struct svm_caps svm_caps;
 
