@@ -3,12 +3,14 @@
 #include "arch/x86_64/cpu/features.h"
 #include "arch/x86_64/cpu/guest_state.h"
 #include "arch/x86_64/cpu/insn.h"
+#include "arch/x86_64/cpu/irq.h"
 #include "arch/x86_64/cpu/panic.h"
 #include "arch/x86_64/cpu/tsc.h"
 #include "arch/x86_64/svm/backend.h"
 #include "arch/x86_64/vmx/backend.h"
 #include "boot/boot_info.h"
 #include "drivers/cmos_clock.h"
+#include "drivers/nmi_guard.h"
 #include "drivers/power.h"
 #include "hv/bringup.h"
 #include "hv/con/con.h"
@@ -29,6 +31,8 @@
 #define POLL_NS         UINT64_C(5000000)    /* keyboard and serial line are looked at this often at least */
 #define TYPING_POLL_NS  UINT64_C(1000000)    /* and this often while something comes: a UART holds 16 bytes, 1.4 ms */
 #define TYPING_NS       UINT64_C(100000000)
+#define IOAPIC_ADDRESS  UINT64_C(0xfec00000) /* where emulators have the first one, and the PIT at pin 2 */
+#define PIT_PIN         2
 #define MEASURE_NS      UINT64_C(1000000000)
 
 static struct {
@@ -237,10 +241,27 @@ static bool asked_to_do_without(const char *feature)
     return false;
 }
 
+/* An NMI ends a guest's stay or a sleep; having ended it is all that was wanted. */
+static void ignore_nmi(void *ctx)
+{
+    (void)ctx;
+}
+
+/* Bochs quirk, found by trying: without preemption timer a guest with RFLAGS.IF = 0 would keep its CPU for ever. */
+static void guard_against_masked_guests(void)
+{
+    if (vt.features()->masked_interrupts_exit)
+        return;
+    log_line("cpu: interrupts do not end a guest's stay while it masks them (an emulator's fault): the PIT sends NMIs, %u a "
+             "second", NMI_GUARD_HZ);
+    nmi_guard_start(bringup_map_io(HPA(IOAPIC_ADDRESS), PAGE_SIZE, PT_UC), PIT_PIN);
+}
+
 static void enable_virtualization(void)
 {
     unsigned cpu = pcpu_this()->index;
     guest_state_cpu_enable();
+    nmi_set_handler(ignore_nmi, NULL);
     if (vt.cpu_enable(cpu) != VT_OK)
         panic("CPU %u cannot enter %s operation (the reason is above)", cpu, vt.name);
 }
@@ -265,6 +286,7 @@ static void on_own_stack(void *arg)
     exit_msr_init();
     dispatch_init(keep_house);
     root.cpus = bringup_other_cpus(ap_main);
+    guard_against_masked_guests();
     read_config();
     create_partitions();
     log_line("%u CPU%s, %lu MiB free, %u partition%s; Ctrl-] m: monitor, Ctrl-] digit: a guest's console", root.cpus,

@@ -3,6 +3,7 @@
 #include "arch/x86_64/cpu/pcpu.h"
 #include "arch/x86_64/isa/msr.h"
 #include "arch/x86_64/svm/insn.h"
+#include "arch/x86_64/svm/probe.h"
 #include "arch/x86_64/svm/svm.h"
 #include "hv/lib/log.h"
 
@@ -37,6 +38,8 @@ enum vt_status svm_cpu_enable(unsigned cpu)
     c->generation = 1;
     c->next_asid = 1;
     c->flush_all = true;
+    if (cpu == 0)
+        svm_caps.features.masked_interrupts_exit = svm_probe_masked_interrupt(c);
     return VT_OK;
 }
 

@@ -138,6 +138,7 @@ enum vt_status vmx_init(const struct vt_env *env)
     c->features.rdtscp = has(c->secondary, PROC2_ENABLE_RDTSCP);
     c->features.invpcid = has(c->secondary, PROC2_ENABLE_INVPCID);
     c->features.pdpte_registers = true;
+    c->features.masked_interrupts_exit = true;
     settle_apicv(c);
     read_ept_vpid(c);
     log_line("vmx: EPT pages 4K%s%s%s, VPID %s, APICv %s, preemption timer %s (TSC >> %u)",

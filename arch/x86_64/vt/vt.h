@@ -116,6 +116,8 @@ struct vt_features {
     uint32_t timer_granularity; /* ticks of the TSC by which run() may end too early */
     bool tpr_shadow, vpid, preemption_timer, nested_1g, nested_2m, nested_ad;
     bool rdtscp, invpcid;       /* the instructions work in a guest */
+    bool masked_interrupts_exit; /* an interrupt of the machine, or run()'s limit, ends it whatever the guest's RFLAGS.IF; known
+                                  * once the boot CPU is enabled */
     bool pdpte_registers;       /* PAE: VT_PDPTE0.. are what the CPU uses */
 };
 
