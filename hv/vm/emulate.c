@@ -11,6 +11,7 @@
 /* What the callbacks of one emulated instruction share. */
 struct emulation {
     struct vcpu *v;
+    const struct vt_exit *exit;
     struct guest_paging paging;
     enum { NO_FAILURE, TABLE_OUTSIDE } failure;
     gpa_t failed_at;
@@ -163,10 +164,20 @@ static enum exec_access bus_probe(void *ctx, uint64_t linear, unsigned size, str
     return r;
 }
 
+/* The CPU has checked the guest's right to a port only if that very access exited: another vCPU may have changed the
+ * instruction's bytes since, or they are those of an access to memory. If not, the guest has to try it itself. */
+static bool may_use_port(const struct emulation *e, uint16_t port, unsigned size, bool in)
+{
+    const struct vt_exit *x = e->exit;
+    return x->kind == VT_EXIT_IO && x->io.port == port && x->io.size == size && x->io.in == in;
+}
+
 static enum exec_access bus_in(void *ctx, uint16_t port, unsigned size, uint32_t *value, struct exec_fault *fault)
 {
     struct emulation *e = ctx;
     (void)fault;
+    if (!may_use_port(e, port, size, true))
+        return EXEC_ACCESS_RETRY;
     *value = vcpu_port_in(e->v, port, size);
     return EXEC_ACCESS_OK;
 }
@@ -175,6 +186,8 @@ static enum exec_access bus_out(void *ctx, uint16_t port, unsigned size, uint32_
 {
     struct emulation *e = ctx;
     (void)fault;
+    if (!may_use_port(e, port, size, false))
+        return EXEC_ACCESS_RETRY;
     vcpu_port_out(e->v, port, size, value);
     return EXEC_ACCESS_OK;
 }
@@ -228,6 +241,8 @@ static void load_segments(struct vcpu *v, struct exec_cpu *cpu, enum insn_mode m
     if (mode == INSN_MODE_64) {
         if (insn->seg == INSN_FS || insn->seg == INSN_GS)
             cpu->seg[insn->seg].base = vt.get(v->vt, VT_BASE + insn->seg);
+        if (insn->op == INSN_MOV_FROM_SREG)
+            cpu->seg[insn->reg].selector = (uint16_t)vt.get(v->vt, VT_SELECTOR + insn->reg);
         return;
     }
     for (unsigned s = 0; s < INSN_SEG_COUNT; s++)
@@ -307,6 +322,7 @@ enum vcpu_next vcpu_emulate(struct vcpu *v, const struct vt_exit *exit)
     enum insn_status status;
 
     e.v = v;
+    e.exit = exit;
     e.failure = NO_FAILURE;
     e.known_read = e.known_write = false;
     vcpu_paging(v, &e.paging);
@@ -330,6 +346,7 @@ enum vcpu_next vcpu_emulate(struct vcpu *v, const struct vt_exit *exit)
             return vcpu_ud(v), VCPU_RESUME;
         return refuse(v, exit, (const uint8_t *)bytes, len);
     }
+    e.failure = NO_FAILURE; /* of the page after the instruction */
     use_known(&e, exit, insn);
     uint64_t rsp = cpu.gpr[VT_RSP];
     load_segments(v, &cpu, mode, insn);

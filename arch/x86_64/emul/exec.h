@@ -39,8 +39,8 @@ struct exec_seg {
     uint16_t selector;
 };
 
-/* In 64-bit mode only the bases of FS and GS are read, and only if insn.seg names them: the caller may leave the rest
- * of .seg unset (MOV r/m,Sreg reads one selector). In the other modes insn.seg is checked, ES too for string
+/* In 64-bit mode only the bases of FS and GS are read, and only if insn.seg names them, and by MOV r/m,Sreg the selector
+ * of seg[insn.reg]: the caller may leave the rest of .seg unset. In the other modes insn.seg is checked, ES too for string
  * instructions that write or read ES:rDI, and SS for PUSH and POP. */
 struct exec_cpu {
     uint64_t *gpr;               /* 16 registers, order of their encoding */
