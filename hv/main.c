@@ -287,6 +287,8 @@ static void on_own_stack(void *arg)
     dispatch_init(keep_house);
     root.cpus = bringup_other_cpus(ap_main);
     guard_against_masked_guests();
+    if (str_find(root.info->cmdline, "spoil-entry"))
+        partition_spoil_entries();
     read_config();
     create_partitions();
     log_line("%u CPU%s, %lu MiB free, %u partition%s; Ctrl-] m: monitor, Ctrl-] digit: a guest's console", root.cpus,

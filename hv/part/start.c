@@ -139,6 +139,13 @@ static void set_firmware_state(struct vcpu *v)
 
 /* ---- start ------------------------------------------------------------------------------------------------------- */
 
+static bool spoil_entries;
+
+void partition_spoil_entries(void)
+{
+    spoil_entries = true;
+}
+
 static void reset_vcpu(struct vcpu *v, const struct load_cpu *c)
 {
     vt.load(v->vt, NULL);
@@ -147,6 +154,8 @@ static void reset_vcpu(struct vcpu *v, const struct load_cpu *c)
     vt.set_tsc_offset(v->vt, atomic_load(&v->part->tsc_offset));
     if (v->index == 0)
         set_registers(v, c);
+    if (UNLIKELY(spoil_entries))
+        vt.set(v->vt, VT_RFLAGS, 0); /* bit 1 has to be 1 */
     vcpu_apic_changed(v);
     vt.unload(v->vt, false);
     memset(v->exit_count, 0, sizeof v->exit_count);
