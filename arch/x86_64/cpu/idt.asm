@@ -4,6 +4,7 @@ bits 64
 default rel
 
 extern trap_dispatch
+extern no_stack_start, no_stack_end
 global idt_stubs, idt_nmi_stub, cpu_idle_wait, cpu_idle_window, cpu_idle_end, nmi_unblock
 
 STUB_SIZE       equ 16
@@ -62,10 +63,25 @@ trap_common:
     add     rsp, 16                 ; vector, error code
     iretq
 
-; On IST1, NMIs blocked, nothing here faults unless the interrupted stack is bad (then: panic).
+; On IST1, NMIs blocked, nothing here faults unless the interrupted stack is bad (then: panic). In section
+; .text.no_stack (just after a VM exit) RSP is no stack, and what lies below it is not ours: such an NMI is served on
+; IST1. nmi_dispatch() returns without an IRET, so no other NMI can come on top of this frame.
 idt_nmi_stub:
     push    rax
     push    rcx
+    mov     rax, [rsp + 16]         ; the interrupted RIP
+    lea     rcx, [no_stack_start]
+    cmp     rax, rcx
+    jb      .move
+    lea     rcx, [no_stack_end]
+    cmp     rax, rcx
+    jae     .move
+    pop     rcx
+    pop     rax
+    push    0                       ; error code
+    push    VECTOR_NMI
+    jmp     trap_common
+.move:
     mov     rax, [rsp + 16 + 24]    ; the interrupted RSP; there is no red zone
     and     rax, -16                ; as the CPU aligns it
 %assign slot 0

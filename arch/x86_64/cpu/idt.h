@@ -1,7 +1,9 @@
 /* The interrupt descriptor table, common to all CPUs, and the frame every stub builds.
  * The hypervisor runs with interrupts off but in cpu_idle(); exceptions end in panic() unless fixup.h knows the
  * instruction. NMIs may come anywhere: their stub leaves the IST stack at once for the interrupted one, so that a
- * nested NMI (an exception's IRET ends the blocking of NMIs) cannot destroy the first one's frame. */
+ * nested NMI (an exception's IRET ends the blocking of NMIs) cannot destroy the first one's frame. Only where RSP is no
+ * stack, just after a VM exit, it stays: so while guests run, no NMI handler may cause an exception that fixup.h
+ * mends. */
 #ifndef ARCH_X86_64_CPU_IDT_H
 #define ARCH_X86_64_CPU_IDT_H
 

@@ -6,7 +6,8 @@
 ; only RSP is kept: vt_enter() tells the compiler so.
 ;
 ; HOST_RSP is the vCPU itself, so that after an exit its registers can be stored before any is free. Nothing is pushed
-; there: interrupts are off, and NMI, #MC and #DF have stacks of their own.
+; there: interrupts are off, #MC and #DF have stacks of their own, and the NMI stub, which otherwise moves to the
+; interrupted stack, stays on its own where it finds RIP in section .text.no_stack.
 
 %include "arch/x86_64/vmx/vmx_offsets.inc"
 
@@ -55,6 +56,7 @@ not_entered:                    ; CF: VMfailInvalid, ZF: VMfailValid
     vmread rdi, rax
     jmp vmx_not_entered
 
+section .text.no_stack progbits alloc exec nowrite align=16
 vmx_exit_entry:                 ; RSP: the vCPU
     mov [rsp + OFF_GPR_RAX], rax
     mov [rsp + OFF_GPR_RDX], rdx
