@@ -89,8 +89,23 @@ static void setup_masks(struct vmx_vcpu *v)
     vmwrite(VMCS_CR4_GUEST_HOST_MASK, v->cr4_mask);
 }
 
+/* A VMCS region is not defined to begin as zeros, whatever VMCLEAR made of the page: SDM vol 3, "Initializing a VMCS". Only
+ * fields that every CPU with EPT has. */
+static const struct { uint32_t field; uint64_t value; } initial[] = {
+    { VMCS_PAGE_FAULT_ERROR_CODE_MASK, 0 }, { VMCS_PAGE_FAULT_ERROR_CODE_MATCH, 0 }, /* equal: the exception bitmap decides */
+    { VMCS_CR3_TARGET_COUNT, 0 }, { VMCS_EXIT_MSR_STORE_COUNT, 0 }, { VMCS_EXIT_MSR_LOAD_COUNT, 0 },
+    { VMCS_ENTRY_MSR_LOAD_COUNT, 0 }, { VMCS_ENTRY_INTERRUPTION_INFORMATION, 0 },
+    { VMCS_ENTRY_EXCEPTION_ERROR_CODE, 0 }, { VMCS_ENTRY_INSTRUCTION_LENGTH, 0 }, { VMCS_LINK_POINTER, VMCS_NO_LINK },
+    { VMCS_GUEST_ACTIVITY_STATE, 0 }, { VMCS_GUEST_INTERRUPTIBILITY_STATE, 0 },
+    { VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, 0 }, { VMCS_TSC_OFFSET, 0 }, { VMCS_GUEST_PDPTE0, 0 }, { VMCS_GUEST_PDPTE1, 0 },
+    { VMCS_GUEST_PDPTE2, 0 }, { VMCS_GUEST_PDPTE3, 0 },
+};
+
 void vmx_controls_setup(struct vmx_vcpu *v)
 {
+    for (size_t i = 0; i < ARRAY_SIZE(initial); i++)
+        vmwrite(initial[i].field, initial[i].value);
+
     v->primary = vmx_caps.primary;
     v->secondary = vmx_caps.secondary;
     v->eptp = pt_ept_pointer(v->config.nested_root, vmx_caps.features.nested_ad);
@@ -102,17 +117,18 @@ void vmx_controls_setup(struct vmx_vcpu *v)
     /* #AC and #DB: a guest can make the CPU deliver them for ever without an instruction between (the loop never
      * reaches an exit); #MC is the machine's own. */
     vmwrite(VMCS_EXCEPTION_BITMAP, 1u << EXC_AC | 1u << EXC_DB | 1u << EXC_MC);
-    vmwrite(VMCS_LINK_POINTER, VMCS_NO_LINK);
     vmwrite(VMCS_EPT_POINTER, v->eptp);
-    vmwrite(VMCS_TSC_OFFSET, 0);
     if (vmx_caps.features.vpid)
         vmwrite(VMCS_VIRTUAL_PROCESSOR_ID, v->vpid);
-    if (vmx_caps.features.tpr_shadow)
+    if (vmx_caps.features.tpr_shadow) {
         vmwrite(VMCS_VIRTUAL_APIC_ADDRESS, v->config.apic_page_hpa.raw);
+        vmwrite(VMCS_TPR_THRESHOLD, 0);
+    }
     if (vmx_caps.features.apic_access_page)
         vmwrite(VMCS_APIC_ACCESS_ADDRESS, v->config.apic_access_hpa.raw);
     v->timer_shift = vmx_caps.timer_shift;
-    v->timer_field = vmx_caps.features.preemption_timer ? VMCS_GUEST_PREEMPTION_TIMER_VALUE : VMCS_PAGE_FAULT_ERROR_CODE_MATCH;
+    /* With a count of 0 the CPU does not look at the address of the list: "VM-Exit Controls for MSRs". */
+    v->timer_field = vmx_caps.features.preemption_timer ? VMCS_GUEST_PREEMPTION_TIMER_VALUE : VMCS_EXIT_MSR_STORE_ADDRESS;
     setup_masks(v);
     setup_msr_bitmap(v);
     setup_io_bitmaps();
