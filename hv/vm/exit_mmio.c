@@ -53,6 +53,8 @@ void vcpu_mmio_write(struct vcpu *v, gpa_t gpa, unsigned size, uint64_t value)
         if (v->apicv)
             vlapic_sync(&v->lapic);
         vlapic_write(&v->lapic, offset, size, value, vm_now(p));
+        if (v->apicv) /* it may have been an EOI, and the CPU has its own note of what is in service */
+            vt.apic_set_status(v->vt, vlapic_interrupt_status(&v->lapic));
         lapic_touched(v);
         return;
     }
