@@ -111,6 +111,8 @@ static void remove_range(struct gmem *g, uint64_t start, uint64_t end)
 
 void gmem_destroy(struct gmem *g)
 {
+    if (!g->extents_block.raw)
+        return;
     remove_range(g, 0, GMEM_END);
     (void)page_free(g->pages, g->extents_block);
     *g = (struct gmem){ .pages = g->pages };

@@ -36,7 +36,7 @@ struct gmem {
     uint64_t bytes;              /* RAM in all */
 };
 
-/* An empty memory; gmem_destroy frees all (and page_free scrubs it). */
+/* An empty memory; gmem_destroy frees all (and page_free scrubs it), also of one that is all zeroes: never created. */
 enum gmem_result gmem_create(struct gmem *g, struct page_allocator *pages) MUST_CHECK;
 void gmem_destroy(struct gmem *g);
 
@@ -56,6 +56,10 @@ enum gmem_result gmem_make_read_only(struct gmem *g, gpa_t gpa, uint64_t size) M
 enum gmem_result gmem_read(struct gmem *g, gpa_t gpa, void *buffer, size_t size) MUST_CHECK;
 enum gmem_result gmem_write(struct gmem *g, gpa_t gpa, const void *buffer, size_t size) MUST_CHECK;
 enum gmem_result gmem_fill(struct gmem *g, gpa_t gpa, uint8_t byte, uint64_t size) MUST_CHECK;
+
+/* The same to ROM, too: for loaders, while no vCPU of the partition runs. */
+enum gmem_result gmem_load(struct gmem *g, gpa_t gpa, const void *buffer, size_t size) MUST_CHECK;
+enum gmem_result gmem_load_fill(struct gmem *g, gpa_t gpa, uint8_t byte, uint64_t size) MUST_CHECK;
 
 /* One value; a single memory access if it is aligned to its size. */
 enum gmem_result gmem_read_u8(struct gmem *g, gpa_t gpa, uint8_t *value) MUST_CHECK;

@@ -42,9 +42,9 @@ enum gmem_result gmem_read(struct gmem *g, gpa_t gpa, void *buffer, size_t size)
     return result;
 }
 
-enum gmem_result gmem_write(struct gmem *g, gpa_t gpa, const void *buffer, size_t size)
+static enum gmem_result write_checked(struct gmem *g, gpa_t gpa, const void *buffer, size_t size, bool as_guest)
 {
-    enum gmem_result result = check_access(g, gpa.raw, size, true);
+    enum gmem_result result = check_access(g, gpa.raw, size, as_guest);
     const uint8_t *from = buffer;
     for (uint64_t part; result == GMEM_OK && size; size -= part, gpa.raw += part, from += part) {
         uint8_t *to = next_part(g, gpa.raw, size, &part);
@@ -53,14 +53,34 @@ enum gmem_result gmem_write(struct gmem *g, gpa_t gpa, const void *buffer, size_
     return result;
 }
 
-enum gmem_result gmem_fill(struct gmem *g, gpa_t gpa, uint8_t byte, uint64_t size)
+enum gmem_result gmem_write(struct gmem *g, gpa_t gpa, const void *buffer, size_t size)
 {
-    enum gmem_result result = check_access(g, gpa.raw, size, true);
+    return write_checked(g, gpa, buffer, size, true);
+}
+
+enum gmem_result gmem_load(struct gmem *g, gpa_t gpa, const void *buffer, size_t size)
+{
+    return write_checked(g, gpa, buffer, size, false);
+}
+
+static enum gmem_result fill_checked(struct gmem *g, gpa_t gpa, uint8_t byte, uint64_t size, bool as_guest)
+{
+    enum gmem_result result = check_access(g, gpa.raw, size, as_guest);
     for (uint64_t part; result == GMEM_OK && size; size -= part, gpa.raw += part) {
         uint8_t *to = next_part(g, gpa.raw, size, &part);
         memset(to, byte, part);
     }
     return result;
+}
+
+enum gmem_result gmem_fill(struct gmem *g, gpa_t gpa, uint8_t byte, uint64_t size)
+{
+    return fill_checked(g, gpa, byte, size, true);
+}
+
+enum gmem_result gmem_load_fill(struct gmem *g, gpa_t gpa, uint8_t byte, uint64_t size)
+{
+    return fill_checked(g, gpa, byte, size, false);
 }
 
 /* A volatile access of a type that may lie anywhere is one x86 load or store, as the guest's own would be: atomic if

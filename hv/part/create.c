@@ -23,6 +23,8 @@ static bool add_memory(struct partition *p)
         const struct layout_slot *s = &p->layout.slots[i];
         if (gmem_add_ram(&p->mem, GPA(s->gpa), s->size) != GMEM_OK)
             return false;
+        if (s->kind == LAYOUT_SLOT_ROM && gmem_make_read_only(&p->mem, GPA(s->gpa), s->size) != GMEM_OK)
+            return false;
     }
     return true;
 }
@@ -30,8 +32,7 @@ static bool add_memory(struct partition *p)
 static int map_extent(void *ctx, const struct gmem_extent *e)
 {
     struct partition *p = ctx;
-    bool rom = e->gpa >= LAYOUT_ROM && e->gpa < LAYOUT_ROM + LAYOUT_ROM_SIZE;
-    pt_attributes_t attributes = PT_READ | PT_EXEC | PT_WB | (rom ? 0u : (pt_attributes_t)PT_WRITE);
+    pt_attributes_t attributes = PT_READ | PT_EXEC | PT_WB | (e->read_only ? 0u : (pt_attributes_t)PT_WRITE);
     return (int)pt_map(&p->nested, e->gpa, e->hpa, e->size, attributes);
 }
 

@@ -13,12 +13,12 @@
 
 static bool write_memory(void *ctx, gpa_t gpa, const void *data, uint64_t len)
 {
-    return gmem_write(&((struct partition *)ctx)->mem, gpa, data, len) == GMEM_OK;
+    return gmem_load(&((struct partition *)ctx)->mem, gpa, data, len) == GMEM_OK;
 }
 
 static bool zero_memory(void *ctx, gpa_t gpa, uint64_t len)
 {
-    return gmem_fill(&((struct partition *)ctx)->mem, gpa, 0, len) == GMEM_OK;
+    return gmem_load_fill(&((struct partition *)ctx)->mem, gpa, 0, len) == GMEM_OK;
 }
 
 /* ---- the image --------------------------------------------------------------------------------------------------- */

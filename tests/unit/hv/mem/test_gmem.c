@@ -219,6 +219,34 @@ TEST(read_only_memory_is_read_but_not_written)
     finish();
 }
 
+TEST(loaders_write_read_only_memory)
+{
+    uint64_t value;
+    uint8_t buffer[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };
+    CHECK(start());
+    CHECK_EQ(gmem_add_ram(&g, GPA(0), MiB(2)), GMEM_OK);
+    CHECK_EQ(gmem_make_read_only(&g, GPA(0xf0000), KiB(64)), GMEM_OK);
+    CHECK_EQ(gmem_load(&g, GPA(0xefffc), buffer, 8), GMEM_OK);
+    CHECK_EQ(gmem_read_u64(&g, GPA(0xefffc), &value), GMEM_OK);
+    CHECK_EQ(value, 0x0807060504030201);
+    CHECK_EQ(gmem_fill(&g, GPA(0xefffc), 0, 8), GMEM_READ_ONLY);
+    CHECK_EQ(gmem_load_fill(&g, GPA(0xefffe), 9, 4), GMEM_OK);
+    CHECK_EQ(gmem_read_u64(&g, GPA(0xefffc), &value), GMEM_OK);
+    CHECK_EQ(value, 0x0807090909090201);
+    CHECK_EQ(gmem_load(&g, GPA(MiB(2) - 4), buffer, 8), GMEM_OUTSIDE);
+    finish();
+}
+
+TEST(a_memory_that_was_never_created_can_be_destroyed)
+{
+    struct gmem none = { 0 };
+    CHECK(start());
+    none.pages = &pages;
+    gmem_destroy(&none);
+    CHECK(none.extents == NULL);
+    finish();
+}
+
 TEST(compare_and_exchange_swaps_only_the_expected_value)
 {
     bool swapped;
