@@ -55,7 +55,7 @@ static bool guest_input(void *ctx, unsigned partition, uint8_t byte)
     if (!p || p->config->console == PARTITION_CONSOLE_NONE)
         return true;
     spin_lock(&p->lock);
-    vtime_t now = vm_now(p);
+    vtime_t now = vm_now_or_frozen(p);
     bool taken = vuart_receive(&p->uart, byte, now);
     bus_refresh(&p->bus, &p->uart, now);
     partition_timers_changed(p);
@@ -110,7 +110,8 @@ static bool any_partition_lives(void)
         if (!partitions[i])
             continue;
         uint32_t state = atomic_load(&partitions[i]->state);
-        if (state == PART_RUNNING || state == PART_PAUSED || atomic_load(&partitions[i]->wish) != WISH_NONE)
+        bool ended = state == PART_ENDED || state == PART_STOPPED; /* and only then is the wish final */
+        if (!ended || atomic_load(&partitions[i]->wish) != WISH_NONE)
             return true;
     }
     return false;

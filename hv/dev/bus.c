@@ -177,9 +177,6 @@ bool bus_note_unclaimed(struct bus *bus, uint16_t port)
 
 void bus_reset(struct bus *bus, vtime_t now)
 {
-    for (unsigned port = 0; port < PORT_COUNT; port++)
-        if (bus->port_map[port] == NOBODY_REPORTED)
-            bus->port_map[port] = NOBODY;
     for (unsigned i = 0; i < bus->device_count; i++) {
         struct bus_device *device = &bus->devices[i];
         if (device->ops->reset)

@@ -69,7 +69,8 @@ bool bus_io_write(struct bus *bus, uint16_t port, unsigned size, uint32_t value,
 bool bus_mmio_read(struct bus *bus, uint64_t gpa, unsigned size, vtime_t now, uint64_t *value);
 bool bus_mmio_write(struct bus *bus, uint64_t gpa, unsigned size, uint64_t value, vtime_t now);
 
-/* An unclaimed port whose use was reported: true the first time, until the next bus_reset(). */
+/* An unclaimed port whose use was reported: true the first time; a reset does not forget it, or a guest that
+ * restarts for ever would fill the log. */
 bool bus_note_unclaimed(struct bus *bus, uint16_t port);
 
 /* The earliest moment at which bus_expire() has something to do. */

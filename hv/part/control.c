@@ -23,7 +23,6 @@ static const char *pause(struct partition *p)
 {
     if (!change_state(p, PART_RUNNING, PART_PAUSED))
         return "it is not running";
-    p->paused_at = rdtsc();
     park_all(p);
     return NULL;
 }
@@ -37,16 +36,40 @@ static const char *resume(struct partition *p)
     return NULL;
 }
 
+/* The state, once a vCPU that is just ending the partition has said how. */
+static enum partition_state settled_state(const struct partition *p)
+{
+    uint32_t state;
+    while ((state = atomic_load(&p->state)) == PART_ENDING)
+        cpu_pause();
+    return state;
+}
+
+/* A restart may be pending: the guest's own, which waits for its time, or one that was asked for here. */
+static bool cancel_restart(struct partition *p)
+{
+    uint32_t restart = WISH_RESTART;
+    return atomic_compare_exchange_strong(&p->wish, &restart, WISH_STOP);
+}
+
+/* Who asks here does not wait. */
+static void forget_delay(struct partition *p)
+{
+    p->restart_at = p->restart_delay = 0;
+}
+
 static const char *stop(struct partition *p, enum partition_wish wish)
 {
-    bool ran = atomic_load(&p->state) == PART_RUNNING;
-    if (ran) {
-        partition_end(p, wish, wish == WISH_STOP ? "stopped from the monitor" : "restarting: asked for from the monitor");
+    const char *reason = wish == WISH_STOP ? "stopped from the monitor" : "restarting: asked for from the monitor";
+    bool ended = partition_end(p, wish, reason);
+    (void)settled_state(p);
+    forget_delay(p);
+    if (ended)
         return NULL;
-    }
-    if (wish == WISH_STOP && !change_state(p, PART_PAUSED, PART_ENDED))
+    bool stopped = change_state(p, PART_PAUSED, PART_ENDED) || cancel_restart(p);
+    if (wish == WISH_STOP && !stopped)
         return "it is not running";
-    str_copy(p->reason, sizeof p->reason, "stopped from the monitor");
+    str_copy(p->reason, sizeof p->reason, reason);
     atomic_store(&p->wish, wish);
     dispatch_wake_housekeeper();
     return NULL;
@@ -54,9 +77,11 @@ static const char *stop(struct partition *p, enum partition_wish wish)
 
 static const char *start(struct partition *p)
 {
-    uint32_t state = atomic_load(&p->state);
+    enum partition_state state = settled_state(p);
     if (state == PART_RUNNING || state == PART_PAUSED)
         return "it is running already; `restart` starts it anew";
+    p->reason[0] = '\0';
+    forget_delay(p);
     atomic_store(&p->wish, WISH_RESTART);
     dispatch_wake_housekeeper();
     return NULL;
@@ -77,7 +102,9 @@ const char *partition_request(struct partition *p, enum partition_action action)
 /* Virtual time goes on where it stood. */
 static void carry_out_resume(struct partition *p)
 {
-    atomic_fetch_sub(&p->tsc_offset, rdtsc() - p->paused_at);
+    if (p->paused_at)
+        atomic_fetch_sub(&p->tsc_offset, rdtsc() - p->paused_at);
+    p->paused_at = 0;
     spin_lock(&p->lock);
     p->device_deadline_tsc = vm_vtime_to_tsc(p, p->device_deadline);
     spin_unlock(&p->lock);
@@ -105,11 +132,27 @@ static void carry_out(struct partition *p)
     }
 }
 
+/* Virtual time stands still from when no vCPU can have seen a later one. */
+static void freeze(struct partition *p)
+{
+    if (atomic_load(&p->state) == PART_PAUSED && !p->paused_at)
+        p->paused_at = rdtsc();
+}
+
+static bool is_due(const struct partition *p)
+{
+    uint32_t wish = atomic_load(&p->wish);
+    return wish != WISH_NONE && (wish != WISH_RESTART || rdtsc() >= p->restart_at);
+}
+
 void partition_housekeeping(void)
 {
     for (unsigned i = 0; i < partition_count; i++) {
         struct partition *p = partitions[i];
-        if (!p || atomic_load(&p->wish) == WISH_NONE || atomic_load(&p->active))
+        if (!p || atomic_load(&p->active))
+            continue;
+        freeze(p);
+        if (!is_due(p))
             continue;
         dispatch_unload();
         carry_out(p);
@@ -118,7 +161,7 @@ void partition_housekeeping(void)
 
 void partition_state_text(const struct partition *p, char *out, size_t size)
 {
-    static const char *const names[] = { "stopped", "running", "paused", "stopped" };
+    static const char *const names[] = { "stopped", "running", "paused", "stopped", "stopping" };
     uint32_t state = atomic_load(&p->state);
     bool why = (state == PART_ENDED || state == PART_STOPPED) && p->reason[0];
     fmt_print(out, size, "%s%s%s", names[state], why ? ": " : "", why ? p->reason : "");

@@ -184,12 +184,13 @@ enum partition_result partition_start(struct partition *p)
         atomic_store(&p->state, PART_STOPPED);
         return PARTITION_BAD_IMAGE;
     }
+    p->paused_at = 0;
     atomic_store(&p->tsc_offset, -rdtsc());
     spin_lock(&p->lock);
     platform_reset(p);
-    p->logged_port_count = p->logged_msr_count = p->complaints = 0;
     spin_unlock(&p->lock);
     p->has_status = false;
+    p->started_at = rdtsc();
     for (unsigned i = 0; i < p->vcpu_count; i++)
         reset_vcpu(p->vcpus[i], &loaded.cpu);
     partition_release(p);

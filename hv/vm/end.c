@@ -5,6 +5,10 @@
 #include "hv/vm/output.h"
 #include "hv/vm/vm.h"
 
+#define SHORTEST_DELAY_NS UINT64_C(100000000)
+#define LONGEST_DELAY_NS  UINT64_C(10000000000)
+#define LONG_LIFE_NS      UINT64_C(60000000000) /* a partition that lived so long is not in a loop */
+
 struct vt_ops vt;
 struct partition *partitions[VM_MAX_PARTITIONS];
 unsigned partition_count;
@@ -22,32 +26,51 @@ void vm_output(struct partition *p, enum vm_stream stream, uint8_t byte)
         output(p->index, stream, byte);
 }
 
-void partition_end(struct partition *p, enum partition_wish wish, const char *reason)
+/* A guest that restarts again and again has to wait longer and longer, so that making its memory anew does not take
+ * the boot pCPU from the others. */
+static void set_restart_time(struct partition *p)
 {
-    uint32_t running = PART_RUNNING;
-    if (!atomic_compare_exchange_strong(&p->state, &running, PART_ENDED))
-        return; /* another vCPU, or the monitor, was first */
-    str_copy(p->reason, sizeof p->reason, reason);
-    atomic_store(&p->wish, wish);
-    for (unsigned i = 0; i < p->vcpu_count; i++)
-        vcpu_kick(p->vcpus[i], VCPU_REQ_STATE);
+    uint64_t now = rdtsc();
+    bool lived = tsc_to_ns(now - p->started_at) >= LONG_LIFE_NS;
+    p->restart_delay = lived ? SHORTEST_DELAY_NS : MIN(MAX(2 * p->restart_delay, SHORTEST_DELAY_NS), LONGEST_DELAY_NS);
+    p->restart_at = now + ns_to_tsc(p->restart_delay);
 }
 
-void partition_reset(struct partition *p, const char *by)
+static bool end(struct partition *p, enum partition_wish wish, const char *reason, const uint32_t *status)
+{
+    uint32_t running = PART_RUNNING;
+    if (!atomic_compare_exchange_strong(&p->state, &running, PART_ENDING))
+        return false;
+    str_copy(p->reason, sizeof p->reason, reason);
+    p->has_status = status;
+    p->exit_status = status ? *status : 0;
+    if (wish == WISH_RESTART)
+        set_restart_time(p);
+    atomic_store(&p->wish, wish);
+    atomic_store(&p->state, PART_ENDED); /* last: who sees it sees the wish */
+    for (unsigned i = 0; i < p->vcpu_count; i++)
+        vcpu_kick(p->vcpus[i], VCPU_REQ_STATE);
+    return true;
+}
+
+bool partition_end(struct partition *p, enum partition_wish wish, const char *reason)
+{
+    return end(p, wish, reason, NULL);
+}
+
+bool partition_reset(struct partition *p, const char *by)
 {
     char text[80];
     bool stop = p->config->on_reboot == PARTITION_STOP;
     fmt_print(text, sizeof text, "%sreset by %s", stop ? "" : "restarting: ", by);
-    partition_end(p, stop ? WISH_STOP : WISH_RESTART, text);
+    return partition_end(p, stop ? WISH_STOP : WISH_RESTART, text);
 }
 
 void partition_end_with_status(struct partition *p, uint32_t status)
 {
     char text[64];
     fmt_print(text, sizeof text, "ended by debug-exit with status %u (0x%x)", status, status);
-    p->exit_status = status;
-    p->has_status = true;
-    partition_end(p, WISH_STOP, text);
+    (void)end(p, WISH_STOP, text, &status);
 }
 
 void partition_fail(struct vcpu *v, const char *format, ...)

@@ -31,13 +31,15 @@ static __attribute__((noinline)) enum vcpu_next take_requests(struct vcpu *v)
 {
     uint32_t r = atomic_exchange_explicit(&v->requests, 0, memory_order_acquire);
     if (r & VCPU_REQ_STATE && atomic_load(&v->part->state) != PART_RUNNING) {
-        atomic_fetch_or(&v->requests, r & (VCPU_REQ_INIT | VCPU_REQ_SIPI | VCPU_REQ_NMI)); /* for when it goes on */
+        atomic_fetch_or(&v->requests, r & ~(uint32_t)VCPU_REQ_STATE); /* for when it goes on */
         v->parked = true;
         return VCPU_BLOCK;
     }
     if (r & VCPU_REQ_INIT) {
         if (v->index == 0) { /* a PC's boot CPU would start the firmware anew */
-            partition_reset(v->part, "INIT to its boot CPU");
+            /* Refused: it was paused or ended meanwhile. Then all of it waits for when it goes on. */
+            bool reset = partition_reset(v->part, "INIT to its boot CPU");
+            atomic_fetch_or(&v->requests, reset ? (uint32_t)VCPU_REQ_STATE : r | VCPU_REQ_STATE);
             return take_requests(v);
         }
         vcpu_init_signal(v);

@@ -111,7 +111,8 @@ struct vcpu {
     struct vt_snapshot snapshot;  /* as it last left its pCPU */
 };
 
-enum partition_state { PART_STOPPED, PART_RUNNING, PART_PAUSED, PART_ENDED };
+/* ENDING: not running any more, but what comes next is not decided yet; for an instant, and it counts as alive. */
+enum partition_state { PART_STOPPED, PART_RUNNING, PART_PAUSED, PART_ENDED, PART_ENDING };
 
 struct partition {
     char name[32];
@@ -134,7 +135,10 @@ struct partition {
     struct vcpu *vcpus[VM_MAX_VCPUS];
 
     _Atomic uint64_t tsc_offset;  /* guest TSC = host TSC + this (+ the vCPU's own adjustment) */
-    uint64_t paused_at;           /* host TSC */
+    uint64_t paused_at;           /* host TSC at which virtual time stands still, 0: it does not; the boot pCPU's own */
+    uint64_t started_at;          /* host TSC */
+    uint64_t restart_at;          /* host TSC: no restart before; whoever ends it sets this before the wish */
+    uint64_t restart_delay;       /* ns, of the last restart that a guest caused */
     const struct part_files *files;
     int64_t epoch;                /* seconds since 1970 at virtual time 0 */
 
@@ -197,6 +201,14 @@ static inline vtime_t vm_now(const struct partition *p)
     return tsc_to_ns(rdtsc() + atomic_load_explicit(&p->tsc_offset, memory_order_relaxed));
 }
 
+/* The same where no vCPU of it runs: for the boot pCPU, which alone freezes it. */
+static inline vtime_t vm_now_or_frozen(const struct partition *p)
+{
+    if (!p->paused_at)
+        return vm_now(p);
+    return tsc_to_ns(p->paused_at + atomic_load_explicit(&p->tsc_offset, memory_order_relaxed));
+}
+
 /* Host TSC; VTIME_NEVER gives VM_TSC_NEVER. Rounded up: a timer may be late, never early. */
 static inline uint64_t vm_vtime_to_tsc(const struct partition *p, vtime_t t)
 {
@@ -243,8 +255,9 @@ void platform_reset(struct partition *p);
 
 /* ---- end.c: how partitions end ---- */
 void partition_fail(struct vcpu *v, const char *format, ...) PRINTF(2, 3); /* says who, why, and stops it */
-void partition_end(struct partition *p, enum partition_wish wish, const char *reason);
-void partition_reset(struct partition *p, const char *by); /* as the configuration's on-reboot says */
+/* False: it did not run any more; another vCPU, or the monitor, was first. */
+bool partition_end(struct partition *p, enum partition_wish wish, const char *reason);
+bool partition_reset(struct partition *p, const char *by); /* as the configuration's on-reboot says */
 void partition_end_with_status(struct partition *p, uint32_t status); /* debug-exit */
 
 /* ---- access.c: the guest's memory as its CPU sees it ---- */
