@@ -136,6 +136,7 @@ static void reset_registers(struct vcpu *v)
         { VT_IDTR_BASE, 0 }, { VT_IDTR_LIMIT, 0xffff }, { VT_INTERRUPT_SHADOW, 0 }, { VT_PENDING_DEBUG, 0 },
         { VT_DEBUGCTL, 0 },
     };
+    vt.drop_event(v->vt);
     memset(v->vt->gpr, 0, sizeof v->vt->gpr);
     v->vt->gpr[VT_RDX] = v->cpuid.leaf[1].eax;
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
@@ -149,6 +150,7 @@ static void reset_registers(struct vcpu *v)
     v->insn_cache.valid = 0;
     v->device_page = UINT64_MAX;
     v->cpuid_1_valid = false;
+    vt.flush_linear(v->vt);
 }
 
 void vcpu_reset(struct vcpu *v)

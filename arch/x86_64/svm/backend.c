@@ -30,6 +30,7 @@ const struct vt_ops svm_ops = {
     .pkru = svm_pkru,
     .flush_linear = svm_flush_linear,
     .inject = svm_inject,
+    .drop_event = svm_drop_event,
     .event_pending = svm_event_pending,
     .pending_event = svm_pending_event,
     .can_take_interrupt = svm_can_take_interrupt,

@@ -33,6 +33,15 @@ void svm_inject(struct vt_vcpu *vt, const struct vt_event *event)
         block_nmi(v);
 }
 
+void svm_drop_event(struct vt_vcpu *vt)
+{
+    struct svm_vcpu *v = svm_of(vt);
+    if (v->stepping)
+        svm_stop_stepping(v);
+    v->vmcb->eventinj = 0;
+    v->event_set = false;
+}
+
 bool svm_event_pending(struct vt_vcpu *v)
 {
     return svm_of(v)->event_set;

@@ -109,6 +109,7 @@ uint32_t svm_decode(struct svm_vcpu *v);
 
 /* inject.c */
 void svm_inject(struct vt_vcpu *v, const struct vt_event *event);
+void svm_drop_event(struct vt_vcpu *v);
 bool svm_event_pending(struct vt_vcpu *v);
 bool svm_pending_event(struct vt_vcpu *v, struct vt_event *event);
 bool svm_can_take_interrupt(struct vt_vcpu *v);

@@ -35,6 +35,7 @@ const struct vt_ops vmx_ops = {
     .pkru = vmx_pkru,
     .flush_linear = vmx_flush_linear,
     .inject = vmx_inject,
+    .drop_event = vmx_drop_event,
     .event_pending = vmx_event_pending,
     .pending_event = vmx_pending_event,
     .can_take_interrupt = vmx_can_take_interrupt,

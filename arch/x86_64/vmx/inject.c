@@ -20,6 +20,12 @@ void vmx_inject(struct vt_vcpu *vt, const struct vt_event *event)
         v->nmi_injected = true;
 }
 
+void vmx_drop_event(struct vt_vcpu *vt)
+{
+    vmwrite(VMCS_ENTRY_INTERRUPTION_INFORMATION, 0);
+    vmx_of(vt)->nmi_injected = false;
+}
+
 /* A VM exit clears the valid bit: SDM vol 3, "Recording VM-Exit Information and Updating VM-entry Control Fields". */
 static bool event_set(void)
 {

@@ -94,6 +94,7 @@ extern const struct vmx_exit_row vmx_exit_rows[VMX_EXIT_ROWS];
 
 /* inject.c */
 void vmx_inject(struct vt_vcpu *v, const struct vt_event *event);
+void vmx_drop_event(struct vt_vcpu *v);
 bool vmx_event_pending(struct vt_vcpu *v);
 bool vmx_pending_event(struct vt_vcpu *v, struct vt_event *event);
 bool vmx_can_take_interrupt(struct vt_vcpu *v);

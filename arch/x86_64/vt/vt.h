@@ -194,6 +194,7 @@ struct vt_ops {
 
     /* One event for the next entry; the caller asked can_inject() first (exceptions always can). */
     void (*inject)(struct vt_vcpu *v, const struct vt_event *event);
+    void (*drop_event)(struct vt_vcpu *v); /* at a reset: nothing is to be delivered any more */
     bool (*event_pending)(struct vt_vcpu *v); /* an injection is already set up, or was interrupted and will be repeated */
     bool (*pending_event)(struct vt_vcpu *v, struct vt_event *event); /* the same, and which */
     bool (*can_take_interrupt)(struct vt_vcpu *v);
