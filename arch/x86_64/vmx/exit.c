@@ -4,6 +4,12 @@
 #include "arch/x86_64/vmx/insn.h"
 #include "arch/x86_64/vmx/vmx.h"
 
+static void set_nmi_blocking(bool blocked)
+{
+    uint64_t state = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & ~(uint64_t)VT_SHADOW_NMI;
+    vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, state | (blocked ? VT_SHADOW_NMI : 0));
+}
+
 /* Delivery of an event may have been cut short by these exits: keep it, so that it is repeated. */
 static void keep_vectoring(struct vmx_vcpu *v)
 {
@@ -15,9 +21,20 @@ static void keep_vectoring(struct vmx_vcpu *v)
     vmwrite(VMCS_ENTRY_INSTRUCTION_LENGTH, vmread(VMCS_EXIT_INSTRUCTION_LENGTH));
     if (info & INTERRUPTION_ERROR_CODE)
         vmwrite(VMCS_ENTRY_EXCEPTION_ERROR_CODE, vmread(VMCS_IDT_VECTORING_ERROR_CODE));
-    if (INTERRUPTION_TYPE(info) == INTERRUPTION_NMI)
-        vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE,
-                vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & ~(uint64_t)VT_SHADOW_NMI);
+    if (INTERRUPTION_TYPE(info) == INTERRUPTION_NMI) {
+        set_nmi_blocking(false);
+        v->nmi_injected = true;
+    }
+}
+
+/* Bochs quirk: an NMI exit leaves blocking by NMI set in the guest. It can be true only after an injected NMI, until the
+ * guest's IRET. */
+static void settle_nmi_blocking(struct vmx_vcpu *v)
+{
+    if (!(vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & VT_SHADOW_NMI))
+        v->nmi_injected = false;
+    else if (!v->nmi_injected)
+        set_nmi_blocking(false);
 }
 
 static uint32_t decode_exception(struct vmx_vcpu *v, struct vt_exit *exit)
@@ -29,14 +46,11 @@ static uint32_t decode_exception(struct vmx_vcpu *v, struct vt_exit *exit)
     exit->exception.has_error_code = info & INTERRUPTION_ERROR_CODE;
     exit->exception.error_code =
         exit->exception.has_error_code ? (uint32_t)vmread(VMCS_EXIT_INTERRUPTION_ERROR_CODE) : 0;
-    keep_vectoring(v);
-    if (INTERRUPTION_TYPE(info) != INTERRUPTION_NMI)
-        return exit->kind = VT_EXIT_EXCEPTION;
-    /* Bochs quirk: an NMI exit leaves blocking by NMI set in the guest. It can be true only after an injected NMI. */
-    if (!v->nmi_injected)
-        vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE,
-                vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & ~(uint64_t)VT_SHADOW_NMI);
-    return exit->kind = VT_EXIT_NMI;
+    exit->kind = INTERRUPTION_TYPE(info) == INTERRUPTION_NMI ? VT_EXIT_NMI : VT_EXIT_EXCEPTION;
+    if (exit->kind == VT_EXIT_NMI)
+        settle_nmi_blocking(v);
+    keep_vectoring(v); /* of an IRET that faulted the guest gets the exception, and NMIs are open: no need to block them */
+    return exit->kind;
 }
 
 static uint32_t decode_interrupt(struct vmx_vcpu *v, struct vt_exit *exit)
@@ -76,6 +90,11 @@ static uint32_t decode_ept_violation(struct vmx_vcpu *v, struct vt_exit *exit)
     /* Only an access to the translation of the linear address is the instruction's own; the others are page walks. */
     exit->mem.own = (q & (QUALIFICATION_EPT_LINEAR_VALID | QUALIFICATION_EPT_TRANSLATED)) ==
                     (QUALIFICATION_EPT_LINEAR_VALID | QUALIFICATION_EPT_TRANSLATED);
+    /* An IRET that will be done again opened the NMIs already: SDM vol 3, "Resuming Guest Software after Handling an
+     * Exception". The bit means nothing if an event was being delivered. */
+    if (UNLIKELY(q & QUALIFICATION_EPT_NMI_UNBLOCKING) &&
+        !(vmread(VMCS_IDT_VECTORING_INFORMATION) & INTERRUPTION_VALID))
+        set_nmi_blocking(true);
     keep_vectoring(v);
     return exit->kind = VT_EXIT_MMIO;
 }

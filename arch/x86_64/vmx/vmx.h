@@ -23,7 +23,7 @@ struct vmx_vcpu {
     uint64_t host_rsp; /* the stack pointer to go on with after an exit */
     uint32_t timer_shift;
     uint32_t timer_field; /* the VMCS field that takes the ticks; a CPU without preemption timer gets one that is not used */
-    bool nmi_injected, interrupt_window, nmi_window;
+    bool nmi_injected;     /* and no exit has shown since that the guest's IRET opened NMIs again */
     unsigned loaded_cpu;   /* last pCPU it was loaded on */
     uint32_t primary, secondary; /* processor-based controls now in the VMCS */
     uint64_t vectoring;    /* IDT-vectoring information of the last exit, 0 if none */
