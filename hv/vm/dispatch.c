@@ -1,4 +1,5 @@
 #include "hv/vm/dispatch.h"
+#include "arch/x86_64/cpu/guest_state.h"
 #include "arch/x86_64/cpu/insn.h"
 #include "arch/x86_64/cpu/irq.h"
 #include "arch/x86_64/cpu/lapic.h"
@@ -15,6 +16,7 @@ struct dispatcher {
     struct vcpu *timers;     /* [lock] halted vCPUs with a deadline, the earliest first */
     _Atomic bool yield;      /* a waking vCPU has more claim, or the housekeeper; partner: dispatch_should_yield() */
     struct vcpu *loaded;     /* its state is in this pCPU; own */
+    const struct partition *last; /* whose vCPU was loaded here last, for comparison only; own */
     struct vcpu *running;    /* in vcpu_run(); own, a hint for others */
     uint64_t busy_ns;        /* own, a hint for others */
 } __attribute__((aligned(64)));
@@ -189,6 +191,9 @@ static void load(struct dispatcher *d, struct vcpu *v)
         return;
     if (old)
         put_away(old);
+    if (d->last != v->part)
+        guest_state_barrier();
+    d->last = v->part;
     vt.load(v->vt, old ? old->vt : NULL);
     uint64_t offset = atomic_load(&v->part->tsc_offset) + v->tsc_adjust;
     if (v->vt->tsc_offset != offset)

@@ -1,4 +1,5 @@
 #include "arch/x86_64/cpu/guest_state.h"
+#include "arch/x86_64/cpu/fixup.h"
 #include "arch/x86_64/cpu/insn.h"
 #include "arch/x86_64/isa/cpuid.h"
 #include "arch/x86_64/isa/cr.h"
@@ -35,6 +36,7 @@ static struct {
     size_t xsave_size;
     bool msr[GUEST_MSR_COUNT];   /* those that exist here */
     bool moved[GUEST_MSR_COUNT]; /* of these, what the hardware does not switch by itself */
+    bool ibpb;                   /* IA32_PRED_CMD takes an indirect branch predictor barrier */
 } host;
 
 static bool msr_exists(enum guest_msr which)
@@ -47,6 +49,16 @@ static bool msr_exists(enum guest_msr which)
     struct cpuid_regs r = cpuid(leaf, 0);
     uint32_t reg = msr_rows[which].reg == 'd' ? r.edx : r.ecx;
     return reg >> msr_rows[which].bit & 1;
+}
+
+/* Intel and AMD announce it differently; the MSR can only be written, so a write is the proof that it is there. */
+static bool has_ibpb(void)
+{
+    bool announced = (cpuid(CPUID_VENDOR, 0).eax >= CPUID_EXT_FEATURES &&
+                      cpuid(CPUID_EXT_FEATURES, 0).edx & CPUID_7_EDX_SPEC_CTRL) ||
+                     (cpuid(CPUID_EXT_MAX, 0).eax >= CPUID_ADDRESS_SIZES &&
+                      cpuid(CPUID_ADDRESS_SIZES, 0).ebx & CPUID_80000008_EBX_IBPB);
+    return announced && wrmsr_safe(IA32_PRED_CMD, PRED_CMD_IBPB);
 }
 
 void guest_state_init(uint32_t switched)
@@ -63,8 +75,11 @@ void guest_state_init(uint32_t switched)
         host.msr[i] = msr_exists(i);
         host.moved[i] = host.msr[i] && !(switched >> i & 1);
     }
+    host.ibpb = has_ibpb();
     log_line("cpu: extended state %zu bytes, XCR0 mask 0x%lx, TSC_AUX %s, SPEC_CTRL %s", host.xsave_size, host.xcr0,
              host.msr[GUEST_TSC_AUX] ? "switched" : "absent", host.msr[GUEST_SPEC_CTRL] ? "switched" : "absent");
+    if (!host.ibpb)
+        log_line("cpu: no IBPB: partitions on one CPU share its branch predictors");
 }
 
 void guest_state_cpu_enable(void)
@@ -182,4 +197,10 @@ void guest_state_save(struct guest_state *s)
     s->dr6 = read_dr6();
     read_msrs(s);
     s->loaded = false;
+}
+
+void guest_state_barrier(void)
+{
+    if (host.ibpb)
+        wrmsr(IA32_PRED_CMD, PRED_CMD_IBPB);
 }

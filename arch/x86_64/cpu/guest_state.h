@@ -35,5 +35,7 @@ void guest_state_reset(struct guest_state *s);
 /* `previous`: what guest_state_save() left on this CPU, where nothing was loaded since; NULL: not known. */
 void guest_state_load(struct guest_state *s, const struct guest_state *previous);
 void guest_state_save(struct guest_state *s);
+/* Between two guests that do not trust each other: what one taught the branch predictors is not used by the next. */
+void guest_state_barrier(void);
 
 #endif
