@@ -91,10 +91,10 @@ static void send_kick(unsigned cpu)
     lapic_send(pcpu_at(cpu)->apic_id, VECTOR_KICK);
 }
 
-/* More work on a queue than its pCPU can take: have an idle one, if there is any, come and steal. */
-static void invite_thief(const struct vcpu *v, unsigned busy_cpu)
+/* More work on a queue than its pCPU can take: have an idle one of the CPU set, if there is any, come and steal. */
+static void invite_thief(uint64_t allowed, unsigned busy_cpu)
 {
-    uint64_t candidates = atomic_load(&idle_cpus) & v->sched.allowed & ~(UINT64_C(1) << busy_cpu);
+    uint64_t candidates = atomic_load(&idle_cpus) & allowed & ~(UINT64_C(1) << busy_cpu);
     if (candidates)
         send_kick((unsigned)__builtin_ctzll(candidates));
 }
@@ -111,6 +111,16 @@ static struct dispatcher *lock_queue_of(const struct vcpu *v, unsigned *cpu)
     }
 }
 
+/* The vCPU that woke the other may itself be what runs here: no interrupt will come to end its turn. */
+static void preempt(struct dispatcher *d, unsigned cpu)
+{
+    atomic_store(&d->yield, true);
+    if (cpu != pcpu_this()->index)
+        send_kick(cpu);
+    else if (d->running)
+        atomic_fetch_or(&d->running->requests, VCPU_REQ_YIELD);
+}
+
 void vcpu_kick(struct vcpu *v, uint32_t requests)
 {
     unsigned cpu;
@@ -124,13 +134,14 @@ void vcpu_kick(struct vcpu *v, uint32_t requests)
         preempts = sched_wake(&d->rq, &v->sched, now_ns());
         woken = true;
     }
+    uint64_t allowed = v->sched.allowed;
     spin_unlock(&d->lock);
     if (preempts)
-        atomic_store(&d->yield, true);
-    if ((preempts || running) && cpu != pcpu_this()->index)
+        preempt(d, cpu);
+    else if (running && cpu != pcpu_this()->index)
         send_kick(cpu);
-    if (woken && !preempts)
-        invite_thief(v, cpu);
+    else if (woken)
+        invite_thief(allowed, cpu);
 }
 
 void dispatch_unpark(struct vcpu *v, uint32_t requests)
@@ -210,6 +221,8 @@ static void end_turn(struct dispatcher *d, struct vcpu *v, enum vcpu_next next, 
     spin_lock(&d->lock);
     sched_charge(&d->rq, &v->sched, ran_ns);
     d->busy_ns += ran_ns;
+    if (UNLIKELY(atomic_load(&v->requests) & VCPU_REQ_YIELD))
+        atomic_fetch_and(&v->requests, ~(uint32_t)VCPU_REQ_YIELD); /* done by being here */
     bool blocks = next == VCPU_BLOCK && (v->parked || !atomic_load(&v->requests));
     if (blocks) {
         sched_block(&v->sched);
@@ -224,17 +237,45 @@ static void end_turn(struct dispatcher *d, struct vcpu *v, enum vcpu_next next, 
         dispatch_wake_housekeeper();
 }
 
-static void run_turn(struct dispatcher *d, struct vcpu *v, uint64_t until_ns)
+/* What was decided under the lock, for use without it. */
+struct decision {
+    struct vcpu *vcpu;   /* NULL: nothing to run */
+    uint64_t until;      /* host TSC: when to decide anew */
+    uint64_t waiting_on; /* the CPU set of the first that has to wait; 0: nobody waits */
+};
+
+/* Only this pCPU adds timers, so the earliest may go away until the turn ends, but none comes that is earlier. */
+static struct decision decide(struct dispatcher *d, unsigned me)
 {
-    uint64_t until = until_ns == SCHED_NEVER ? VM_TSC_NEVER : ns_to_tsc(until_ns);
+    uint64_t tsc = rdtsc(), ns = tsc_to_ns(tsc);
+    struct decision out = { 0 };
+    spin_lock(&d->lock);
+    wake_due(d, tsc, ns);
+    struct sched_decision next = sched_pick(&d->rq, ns);
+    out.until = next.until == SCHED_NEVER ? VM_TSC_NEVER : ns_to_tsc(next.until);
     if (d->timers)
-        until = MIN(until, d->timers->deadline); /* only this pCPU adds one, so no lock for a look */
-    if (pcpu_this()->index == 0)
-        until = MIN(until, housekeeping_due);
+        out.until = MIN(out.until, d->timers->deadline);
+    if (d->rq.ready)
+        out.waiting_on = d->rq.ready->allowed;
+    if (next.entity) {
+        next.entity->pinned = true;
+        out.vcpu = vcpu_of(next.entity);
+    }
+    spin_unlock(&d->lock);
+    if (me == 0)
+        out.until = MIN(out.until, housekeeping_due);
+    return out;
+}
+
+static void run_turn(struct dispatcher *d, const struct decision *turn)
+{
+    struct vcpu *v = turn->vcpu;
+    uint64_t from = rdtsc(); /* who gets the pCPU pays for the change */
     load(d, v);
+    if (turn->waiting_on)
+        invite_thief(turn->waiting_on, pcpu_this()->index); /* only now: one just pushed aside was pinned */
     d->running = v;
-    uint64_t from = rdtsc();
-    until = MIN(until, from + LONGEST_TURN);
+    uint64_t until = MIN(turn->until, from + LONGEST_TURN);
     enum vcpu_next next = vcpu_run(v, until);
     d->running = NULL;
     end_turn(d, v, next, tsc_to_ns(rdtsc() - from));
@@ -263,19 +304,14 @@ static bool has_work(struct dispatcher *d)
     return d->rq.runnable || (pcpu_this()->index == 0 && atomic_load(&housekeeping_asked));
 }
 
-static void idle(struct dispatcher *d, uint64_t until_ns)
+static void idle(struct dispatcher *d, unsigned me, uint64_t until)
 {
-    unsigned me = pcpu_this()->index;
-    uint64_t until = until_ns == SCHED_NEVER ? VM_TSC_NEVER : ns_to_tsc(until_ns);
-    if (d->timers)
-        until = MIN(until, d->timers->deadline);
-    if (me == 0)
-        until = MIN(until, housekeeping_due);
     cpu_idle_arm();
     atomic_fetch_or(&idle_cpus, UINT64_C(1) << me);
     if (until != VM_TSC_NEVER)
         lapic_timer_arm(until);
-    if (!has_work(d))
+    /* Who had too much before the bit was set invited nobody: look once more. */
+    if (!has_work(d) && !steal(d, me))
         cpu_idle(); /* a kick that came since is pending in the APIC and wakes it at once */
     atomic_fetch_and(&idle_cpus, ~(UINT64_C(1) << me));
 }
@@ -307,20 +343,11 @@ void dispatch_loop(void)
         if (atomic_load_explicit(&d->yield, memory_order_relaxed))
             atomic_store(&d->yield, false); /* before a look at why: whoever comes later sets it again */
         housekeeping(me);
-        uint64_t tsc = rdtsc(), ns = tsc_to_ns(tsc);
-        spin_lock(&d->lock);
-        wake_due(d, tsc, ns);
-        struct sched_decision next = sched_pick(&d->rq, ns);
-        struct vcpu *waiting = d->rq.ready ? vcpu_of(d->rq.ready) : NULL;
-        if (next.entity)
-            next.entity->pinned = true;
-        spin_unlock(&d->lock);
-        if (waiting)
-            invite_thief(waiting, me);
-        if (next.entity)
-            run_turn(d, vcpu_of(next.entity), next.until);
+        struct decision next = decide(d, me);
+        if (next.vcpu)
+            run_turn(d, &next);
         else if (!steal(d, me))
-            idle(d, next.until);
+            idle(d, me, next.until);
     }
 }
 

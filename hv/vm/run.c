@@ -65,7 +65,7 @@ static __attribute__((noinline)) enum vcpu_next take_requests(struct vcpu *v)
         atomic_store(&v->state, VCPU_RUNNABLE);
     }
     vcpu_deliver(v);
-    return VCPU_RESUME;
+    return UNLIKELY(r & VCPU_REQ_YIELD) ? VCPU_YIELD : VCPU_RESUME;
 }
 
 /* Time spent in the hypervisor between an exit and the next entry goes to that exit's kind. */

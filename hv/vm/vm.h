@@ -50,6 +50,7 @@ enum vcpu_request {
     VCPU_REQ_FLUSH = 1u << 5, /* nested tables became stricter */
     VCPU_REQ_TIMER = 1u << 6, /* a device's deadline moved nearer */
     VCPU_REQ_CLOCK = 1u << 7, /* the paravirtual clock's page is out of date */
+    VCPU_REQ_YIELD = 1u << 8, /* it woke one with more claim to its own pCPU: its turn is over */
 };
 
 enum vcpu_state {
