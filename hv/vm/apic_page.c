@@ -9,11 +9,12 @@ bool apic_page_map(struct partition *p)
     return p->apic_access_mapped;
 }
 
+/* The tables stay: siblings' pCPUs run on them, and flush only at their next entry. */
 static bool unmap(struct partition *p)
 {
     spin_lock(&p->lock);
     bool was = p->apic_access_mapped;
-    p->apic_access_mapped = was && pt_unmap(&p->nested, APIC_BASE_DEFAULT, PAGE_SIZE) != PT_OK;
+    p->apic_access_mapped = was && pt_unmap_keep_tables(&p->nested, APIC_BASE_DEFAULT, PAGE_SIZE) != PT_OK;
     spin_unlock(&p->lock);
     return was;
 }

@@ -1,6 +1,6 @@
 /* The walker. Addresses are cut to the format's address_bits at the door, so inside nothing is sign-extended and the
- * end of a range never wraps. Two invariants make the rest short: no table but the root is ever empty between calls,
- * and before a range is changed no large page straddles its ends. */
+ * end of a range never wraps. One invariant makes the rest short: before a range is changed no large page straddles its
+ * ends. No table but the root is empty between calls, unless the caller asked to keep it. */
 #include "arch/x86_64/mmu/pt.h"
 
 #define ENTRIES      512u
@@ -143,8 +143,9 @@ static bool is_empty(const struct pt *pt, const uint64_t *table)
     return true;
 }
 
-/* Clear the span's part in one table, and free the tables below that it empties. True if this one is empty now. */
-static bool clear(struct pt *pt, uint64_t *table, unsigned level, struct span s)
+/* Clear the span's part in one table, and free the tables below that it empties, unless they are to be kept. True if
+ * this one is to be freed now. */
+static bool clear(struct pt *pt, uint64_t *table, unsigned level, struct span s, bool keep)
 {
     while (s.start < s.end) {
         uint64_t *entry = table + slot(s.start, level);
@@ -153,26 +154,28 @@ static bool clear(struct pt *pt, uint64_t *table, unsigned level, struct span s)
         hpa_t below = HPA(value & ADDRESS_MASK);
         if (!is_table(pt, value, level)) {
             store(entry, 0);
-        } else if (clear(pt, table_at(pt, below), level - 1, part)) {
+        } else if (clear(pt, table_at(pt, below), level - 1, part, keep)) {
             store(entry, 0);
             free_table(pt, below);
         }
         s.start = part.end;
     }
-    return is_empty(pt, table);
+    return !keep && is_empty(pt, table);
 }
 
-static void clear_span(struct pt *pt, struct span s)
+static void clear_span(struct pt *pt, struct span s, bool keep)
 {
-    (void)clear(pt, table_at(pt, pt->root), pt->format->levels, s);
+    (void)clear(pt, table_at(pt, pt->root), pt->format->levels, s, keep);
 }
 
-/* The entry of `level` for an address, with the tables above it made as needed; NULL without memory. */
-static uint64_t *entry_for(struct pt *pt, uint64_t address, unsigned level)
+/* The entry of `*level` for an address, with the tables above it made as needed; NULL without memory. Where an empty
+ * table was kept, the level becomes that table's. */
+static uint64_t *entry_for(struct pt *pt, uint64_t address, unsigned *level)
 {
     unsigned at;
     uint64_t *entry = walk(pt, address, &at);
-    while (at > level) {
+    *level = MIN(*level, at);
+    while (at > *level) {
         hpa_t table;
         if (!new_table(pt, &table))
             return NULL;
@@ -202,7 +205,7 @@ enum pt_result pt_init(struct pt *pt, const struct pt_format *format, const stru
 
 void pt_destroy(struct pt *pt)
 {
-    clear_span(pt, (struct span){ 0, UINT64_C(1) << pt->format->address_bits });
+    clear_span(pt, (struct span){ 0, UINT64_C(1) << pt->format->address_bits }, false);
     free_table(pt, pt->root);
     pt->root = HPA(0);
 }
@@ -224,10 +227,10 @@ enum pt_result pt_map(struct pt *pt, uint64_t address, hpa_t hpa, uint64_t size,
         return PT_OVERLAP;
     for (uint64_t at = s.start; at < s.end;) {
         unsigned level = largest_level(pt, at, hpa.raw, s.end - at);
-        uint64_t *entry = entry_for(pt, at, level);
+        uint64_t *entry = entry_for(pt, at, &level);
         if (!entry) {
             /* Also takes back tables that were made for this page and are empty. */
-            clear_span(pt, (struct span){ s.start, at + PAGE_SIZE });
+            clear_span(pt, (struct span){ s.start, at + PAGE_SIZE }, false);
             return PT_NO_MEMORY;
         }
         store(entry, page_entry(pt, hpa.raw, flags, level));
@@ -237,7 +240,7 @@ enum pt_result pt_map(struct pt *pt, uint64_t address, hpa_t hpa, uint64_t size,
     return PT_OK;
 }
 
-enum pt_result pt_unmap(struct pt *pt, uint64_t address, uint64_t size)
+static enum pt_result unmap(struct pt *pt, uint64_t address, uint64_t size, bool keep)
 {
     struct span s;
     enum pt_result result = check_span(pt, address, size, &s);
@@ -245,8 +248,18 @@ enum pt_result pt_unmap(struct pt *pt, uint64_t address, uint64_t size)
         return result;
     if (!split_ends(pt, s))
         return PT_NO_MEMORY;
-    clear_span(pt, s);
+    clear_span(pt, s, keep);
     return PT_OK;
+}
+
+enum pt_result pt_unmap(struct pt *pt, uint64_t address, uint64_t size)
+{
+    return unmap(pt, address, size, false);
+}
+
+enum pt_result pt_unmap_keep_tables(struct pt *pt, uint64_t address, uint64_t size)
+{
+    return unmap(pt, address, size, true);
 }
 
 enum pt_result pt_protect(struct pt *pt, uint64_t address, uint64_t size, pt_attributes_t attributes)

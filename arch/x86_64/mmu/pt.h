@@ -3,7 +3,8 @@
  * are stored whole and tables are filled before they are linked, so that a CPU may walk while they change.
  * Invalidation of TLBs is the caller's, after pt_unmap and pt_protect (a successful pt_map needs none, on Intel and
  * AMD: nothing that is not present is cached). Emptied tables go to free_page at once, while CPUs may still cache
- * their address: with other CPUs running on the tables, hand in a free_page that waits for the invalidation. */
+ * their address: with other CPUs running on the tables, use pt_unmap_keep_tables, or hand in a free_page that waits
+ * for the invalidation. */
 #ifndef ARCH_X86_64_MMU_PT_H
 #define ARCH_X86_64_MMU_PT_H
 
@@ -102,6 +103,10 @@ enum pt_result pt_map(struct pt *pt, uint64_t address, hpa_t hpa, uint64_t size,
 
 /* Remove what is mapped in the range (holes are fine); a large page that sticks out of it is split. */
 enum pt_result pt_unmap(struct pt *pt, uint64_t address, uint64_t size) MUST_CHECK;
+
+/* The same, but tables that become empty stay where they are, for CPUs that may still cache their addresses; a later
+ * pt_map uses them again, a later pt_unmap of their range or pt_destroy frees them. */
+enum pt_result pt_unmap_keep_tables(struct pt *pt, uint64_t address, uint64_t size) MUST_CHECK;
 
 /* Give the range new attributes; it must be mapped throughout. A large page that sticks out of it is split. */
 enum pt_result pt_protect(struct pt *pt, uint64_t address, uint64_t size, pt_attributes_t attributes) MUST_CHECK;

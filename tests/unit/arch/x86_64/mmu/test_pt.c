@@ -69,6 +69,29 @@ TEST(unmapping_one_page_splits_a_1_gib_page_and_keeps_the_rest)
     pt_destroy(&pt);
 }
 
+TEST(tables_that_are_kept_are_used_again_and_freed_later)
+{
+    struct pt_mapping m;
+    CHECK(start(&pt_ept, PT_LEVEL_1G));
+    CHECK_EQ(pt_map(&pt, MiB(4), HPA(MiB(8)), KiB(4), RW), PT_OK);
+    CHECK_EQ(pages.live, 4);
+    CHECK_EQ(pt_unmap_keep_tables(&pt, MiB(4), KiB(4)), PT_OK);
+    CHECK_EQ(pages.live, 4);
+    CHECK_EQ(pt_lookup(&pt, MiB(4), &m), PT_NOT_MAPPED);
+    CHECK_EQ(pt_map(&pt, MiB(4), HPA(MiB(8)), MiB(4), RW), PT_OK); /* the first half in 4 KiB pages */
+    CHECK_EQ(pages.live, 4);
+    CHECK_EQ(pt_lookup(&pt, MiB(6) - 1, &m), PT_OK);
+    CHECK_EQ(m.page_size, KiB(4));
+    CHECK_EQ(m.hpa.raw, MiB(10) - 1);
+    CHECK_EQ(pt_lookup(&pt, MiB(6), &m), PT_OK);
+    CHECK_EQ(m.page_size, MiB(2));
+    CHECK_EQ(pt_unmap_keep_tables(&pt, MiB(4), MiB(4)), PT_OK);
+    CHECK_EQ(pt_unmap(&pt, MiB(4), MiB(4)), PT_OK);
+    CHECK_EQ(pages.live, 1);
+    pt_destroy(&pt);
+    CHECK_EQ(pages.live, 0);
+}
+
 TEST(bad_ranges_are_refused)
 {
     CHECK(start(&pt_host, PT_LEVEL_1G));
