@@ -175,6 +175,8 @@ static inline uint32_t vlapic_priority(const struct vlapic *v) { return vlapic_r
 /* When vlapic_expire() is due: in ns of virtual time, or (TSC-deadline mode) in guest TSC; at most one is armed. */
 static inline vtime_t vlapic_next_deadline(const struct vlapic *v) { return v->timer_due; }
 static inline uint64_t vlapic_next_tsc_deadline(const struct vlapic *v) { return v->tsc_deadline; }
+/* Periods shorter than VLAPIC_MIN_PERIOD_NS expire less often, in phase, so that the guest gets to run in between. */
+#define VLAPIC_MIN_PERIOD_NS 20000
 void vlapic_expire(struct vlapic *v, vtime_t now, uint64_t guest_tsc);
 
 /* ---- hardware acceleration on the same page ---------------------------------------------------------------------- */

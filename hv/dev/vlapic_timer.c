@@ -6,6 +6,11 @@ static uint64_t count_ns(const struct vlapic *v)
     return (uint64_t)v->config.bus_ns << v->divide_shift;
 }
 
+static uint64_t period_ns(const struct vlapic *v)
+{
+    return vlapic_register(v, APIC_TIMER_INITIAL) * count_ns(v);
+}
+
 static bool in_deadline_mode(const struct vlapic *v)
 {
     return v->timer_mode & APIC_TIMER_DEADLINE;
@@ -52,12 +57,13 @@ uint32_t vlapic_timer_current(const struct vlapic *v, vtime_t now)
 {
     if (v->timer_due == VTIME_NEVER)
         return 0;
-    uint64_t left = 0;
+    uint64_t left = 0, period = v->timer_mode & APIC_TIMER_PERIODIC ? period_ns(v) : 0;
     if (v->timer_due > now) {
         left = v->timer_due - now;
-    } else if (v->timer_mode & APIC_TIMER_PERIODIC) { /* an expiry is due, but was not yet handled */
-        uint64_t period = vlapic_register(v, APIC_TIMER_INITIAL) * count_ns(v);
-        left = period ? period - (now - v->timer_due) % period : 0;
+        if (period)
+            left = (left - 1) % period + 1; /* expiries may be left out */
+    } else if (period) { /* an expiry is due, but was not yet handled */
+        left = period - (now - v->timer_due) % period;
     }
     return (uint32_t)((left + count_ns(v) - 1) / count_ns(v));
 }
@@ -73,11 +79,13 @@ uint64_t vlapic_read_tsc_deadline(const struct vlapic *v)
     return v->tsc_deadline == VLAPIC_NO_DEADLINE ? 0 : v->tsc_deadline;
 }
 
-/* Expiries that were missed come as one interrupt, as IRR would have merged them. */
+/* Expiries that were missed come as one interrupt, as IRR would have merged them; so do those of a period too short to
+ * let the guest do anything. */
 static void advance_periodic(struct vlapic *v, vtime_t now)
 {
-    uint64_t period = vlapic_register(v, APIC_TIMER_INITIAL) * count_ns(v);
-    v->timer_due = period ? v->timer_due + ((now - v->timer_due) / period + 1) * period : VTIME_NEVER;
+    uint64_t period = period_ns(v);
+    uint64_t after = now - v->timer_due + (period < VLAPIC_MIN_PERIOD_NS ? VLAPIC_MIN_PERIOD_NS : 0);
+    v->timer_due = period ? v->timer_due + (after / period + 1) * period : VTIME_NEVER;
 }
 
 void vlapic_expire(struct vlapic *v, vtime_t now, uint64_t guest_tsc)

@@ -371,16 +371,32 @@ TEST(a_periodic_timer_merges_what_was_missed_and_keeps_its_phase)
     start_enabled(0);
     put(APIC_TIMER_DIVIDE, 0xb); /* by 1 */
     put(APIC_LVT_TIMER, 0x30 | APIC_TIMER_PERIODIC);
-    vlapic_write(&v, APIC_TIMER_INITIAL, 4, 1000, 0);
-    vlapic_expire(&v, 3500, 0);
-    CHECK_EQ(vlapic_next_deadline(&v), 4000);
+    vlapic_write(&v, APIC_TIMER_INITIAL, 4, 100000, 0);
+    vlapic_expire(&v, 350000, 0);
+    CHECK_EQ(vlapic_next_deadline(&v), 400000);
     vlapic_ack(&v, 0x30);
     vlapic_write_eoi(&v);
     CHECK_EQ(vlapic_pending(&v), 0);
-    CHECK_EQ(vlapic_read(&v, APIC_TIMER_CURRENT, 4, 3600), 400);
-    CHECK_EQ(vlapic_read(&v, APIC_TIMER_CURRENT, 4, 4100), 900);
+    CHECK_EQ(vlapic_read(&v, APIC_TIMER_CURRENT, 4, 360000), 40000);
+    CHECK_EQ(vlapic_read(&v, APIC_TIMER_CURRENT, 4, 410000), 90000);
     put(APIC_TIMER_INITIAL, 0);
     CHECK_EQ(vlapic_next_deadline(&v), VTIME_NEVER);
+}
+
+TEST(a_tiny_period_leaves_the_guest_time_to_run)
+{
+    start_enabled(0);
+    put(APIC_TIMER_DIVIDE, 0xb); /* by 1 */
+    put(APIC_LVT_TIMER, 0x30 | APIC_TIMER_PERIODIC);
+    vlapic_write(&v, APIC_TIMER_INITIAL, 4, 7, 0);
+    CHECK_EQ(vlapic_next_deadline(&v), 7);
+    vlapic_expire(&v, 10, 0);
+    CHECK(vlapic_next_deadline(&v) > 10 + VLAPIC_MIN_PERIOD_NS);
+    CHECK(vlapic_next_deadline(&v) <= 10 + VLAPIC_MIN_PERIOD_NS + 7);
+    CHECK_EQ(vlapic_next_deadline(&v) % 7, 0);
+    CHECK_EQ(vlapic_read(&v, APIC_TIMER_CURRENT, 4, 13), 1);
+    CHECK_EQ(vlapic_read(&v, APIC_TIMER_CURRENT, 4, 14), 7);
+    CHECK_EQ(vlapic_pending(&v), 0x30);
 }
 
 TEST(a_new_divisor_keeps_the_count)
