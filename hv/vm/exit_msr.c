@@ -151,6 +151,8 @@ static bool read_x2apic(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
     if (v->apicv)
         vlapic_sync(&v->lapic);
+    else
+        pv_eoi_settle(v); /* else ISR and PPR show a vector that the guest has finished */
     return vlapic_read_msr(&v->lapic, msr, value, vm_now(v->part)) == VLAPIC_OK;
 }
 

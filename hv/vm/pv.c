@@ -79,8 +79,8 @@ static bool enable_eoi(struct vcpu *v, uint64_t value)
         return false;
     if ((value & ENABLED) && gmem_read_u8(&v->part->mem, GPA(value & ~ENABLED), &probe) != GMEM_OK)
         return false;
+    pv_eoi_settle(v); /* an EOI that the guest has given already is in the old place */
     v->pv_eoi_gpa = value;
-    v->pv_eoi_set = false;
     return true;
 }
 
