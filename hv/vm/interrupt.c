@@ -82,13 +82,23 @@ void partition_set_gsi(void *part, unsigned gsi, bool level)
 
 /* ---- timers ------------------------------------------------------------------------------------------------------ */
 
+/* When the guest's TSC will read this. The APIC compares without sign: what the TSC has passed is due at once, and what
+ * lies beyond the end of the host's TSC never is. Any moment of the past serves as the reference. */
+static uint64_t host_tsc_of(const struct vcpu *v, uint64_t guest_tsc)
+{
+    uint64_t then = v->vt->exit_tsc, guest_then = vm_guest_tsc_at(v, then), due;
+    if (guest_tsc <= guest_then)
+        return then;
+    return __builtin_add_overflow(then, guest_tsc - guest_then, &due) ? VM_TSC_NEVER : due;
+}
+
 static void set_deadline(struct vcpu *v)
 {
     uint64_t due = VM_TSC_NEVER;
     uint64_t guest_tsc = vlapic_next_tsc_deadline(&v->lapic);
     vtime_t ns = vlapic_next_deadline(&v->lapic);
     if (guest_tsc != VLAPIC_NO_DEADLINE)
-        due = vm_host_tsc(v, guest_tsc);
+        due = host_tsc_of(v, guest_tsc);
     if (ns != VTIME_NEVER)
         due = MIN(due, vm_vtime_to_tsc(v->part, ns));
     if (v->index == 0)
@@ -220,6 +230,16 @@ static __attribute__((noinline)) bool deliver_nmi(struct vcpu *v)
 
 /* These return whether an interrupt still waits for a window. */
 
+/* Its controller has it in service already, so it goes before what the controllers hold. */
+static __attribute__((noinline)) bool deliver_kept(struct vcpu *v)
+{
+    if (!vt.can_take_interrupt(v->vt))
+        return true;
+    v->interrupt_kept = false;
+    inject_interrupt(v, v->kept_vector);
+    return false;
+}
+
 static __attribute__((noinline)) bool deliver_from_pic(struct vcpu *v)
 {
     if (!vt.can_take_interrupt(v->vt))
@@ -250,7 +270,8 @@ void vcpu_deliver(struct vcpu *v)
     else
         prepare_software(v);
     bool nmi_waits = UNLIKELY(v->nmi_pending) && deliver_nmi(v);
-    bool interrupt_waits = UNLIKELY(pic_waits(v)) ? deliver_from_pic(v) : !v->apicv && deliver_from_vlapic(v);
+    bool kept_waits = UNLIKELY(v->interrupt_kept) && deliver_kept(v);
+    bool interrupt_waits = kept_waits || (UNLIKELY(pic_waits(v)) ? deliver_from_pic(v) : !v->apicv && deliver_from_vlapic(v));
     if (UNLIKELY(nmi_waits || interrupt_waits || v->window_wanted)) {
         v->window_wanted = nmi_waits || interrupt_waits;
         vt.request_window(v->vt, interrupt_waits, nmi_waits);
@@ -273,6 +294,8 @@ bool vcpu_has_event(struct vcpu *v)
         return true;
     if (!(vt.get(v->vt, VT_RFLAGS) & RFLAGS_IF))
         return false;
+    if (UNLIKELY(v->interrupt_kept))
+        return true;
     if (LIKELY(v->apicv))
         vlapic_collect(&v->lapic);
     else
@@ -294,15 +317,27 @@ static bool makes_double_fault(unsigned first, unsigned second)
            (first == EXC_PF && (contributory(second) || second == EXC_PF));
 }
 
+/* An exception came while this was delivered, and is served first. What comes from an instruction or is a fault of one
+ * will come again when the instruction is done anew; these two would not. */
+static void keep_for_later(struct vcpu *v, const struct vt_event *event)
+{
+    if (event->type == VT_EVENT_NMI) {
+        v->nmi_pending = true;
+    } else {
+        v->interrupt_kept = true;
+        v->kept_vector = event->vector;
+    }
+    atomic_fetch_or(&v->requests, VCPU_REQ_EVENT);
+}
+
 void vcpu_exception(struct vcpu *v, uint8_t vector, bool has_error, uint32_t error)
 {
     struct vt_event e = { .vector = vector, .type = VT_EVENT_EXCEPTION, .has_error_code = has_error, .error_code = error };
     struct vt_event first;
 
     if (UNLIKELY(vt.pending_event(v->vt, &first))) {
-        if (first.type == VT_EVENT_INTERRUPT) {
-            vlapic_accept(&v->lapic, first.vector, false); /* its delivery will be tried anew */
-            atomic_fetch_or(&v->requests, VCPU_REQ_EVENT);
+        if (first.type == VT_EVENT_INTERRUPT || first.type == VT_EVENT_NMI) {
+            keep_for_later(v, &first);
         } else if (first.type == VT_EVENT_EXCEPTION && first.vector == EXC_DF) {
             partition_fail(v, "triple fault: %s while delivering #DF", vector == EXC_PF ? "#PF" : "an exception");
             return;

@@ -146,11 +146,18 @@ static void reset_registers(struct vcpu *v)
     reset_segment(v, VT_CS, 0xf000, 0xffff0000, ACCESS_CODE16);
     reset_segment(v, VT_LDTR, 0, 0, ACCESS_LDT);
     reset_segment(v, VT_TR, 0, 0, ACCESS_TSS);
-    v->nmi_pending = false;
+    v->nmi_pending = v->interrupt_kept = false;
     v->insn_cache.valid = 0;
     v->device_page = UINT64_MAX;
     v->cpuid_1_valid = false;
     vt.flush_linear(v->vt);
+}
+
+/* Nothing is written to the guest's memory for a CPU that starts anew. */
+static void reset_pv(struct vcpu *v)
+{
+    v->pvclock_gpa = v->pv_eoi_gpa = 0;
+    v->pv_eoi_set = false;
 }
 
 void vcpu_reset(struct vcpu *v)
@@ -166,8 +173,7 @@ void vcpu_reset(struct vcpu *v)
     vt.set(v->vt, VT_PAT, PAT_RESET);
     init_lapic(v);
     v->tsc_adjust = 0;
-    v->pvclock_gpa = v->pv_eoi_gpa = 0;
-    v->pv_eoi_set = false;
+    reset_pv(v);
     v->msr = (struct vcpu_msrs){ .misc_enable = MISC_ENABLE_FAST_STRING };
     atomic_store(&v->requests, VCPU_REQ_EVENT | VCPU_REQ_TIMER);
     vcpu_apic_changed(v);
@@ -176,6 +182,7 @@ void vcpu_reset(struct vcpu *v)
 void vcpu_init_signal(struct vcpu *v)
 {
     reset_registers(v);
+    reset_pv(v);
     vlapic_reset_init(&v->lapic);
     vcpu_apic_changed(v);
 }

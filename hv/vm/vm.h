@@ -76,6 +76,8 @@ struct vcpu {
     struct partition *part;
     unsigned index;               /* = APIC ID */
     bool nmi_pending;
+    bool interrupt_kept;          /* kept_vector was taken from its controller, then an exception came in its delivery */
+    uint8_t kept_vector;
     bool exits_at_deadline;       /* the backend ends run() in time by itself; else the pCPU's APIC timer interrupts it */
     bool window_wanted;           /* the backend was asked for a window */
     bool apicv;                   /* the hardware delivers what the register page holds */
@@ -189,12 +191,6 @@ static inline uint64_t vm_guest_tsc_at(const struct vcpu *v, uint64_t host_tsc)
 static inline uint64_t vm_guest_tsc(const struct vcpu *v)
 {
     return vm_guest_tsc_at(v, rdtsc());
-}
-
-/* When the guest's TSC will read this. */
-static inline uint64_t vm_host_tsc(const struct vcpu *v, uint64_t guest_tsc)
-{
-    return guest_tsc - v->tsc_adjust - atomic_load_explicit(&v->part->tsc_offset, memory_order_relaxed);
 }
 
 static inline vtime_t vm_now(const struct partition *p)
