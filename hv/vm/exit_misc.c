@@ -1,5 +1,7 @@
 /* The exits with little to do. */
 #include "arch/x86_64/cpu/irq.h"
+#include "arch/x86_64/cpu/machine_check.h"
+#include "arch/x86_64/cpu/panic.h"
 #include "arch/x86_64/isa/cr.h"
 #include "arch/x86_64/isa/exception.h"
 #include "arch/x86_64/isa/msr.h"
@@ -130,15 +132,23 @@ static void record_debug_exception(struct vcpu *v, uint64_t causes)
         vt.set(v->vt, VT_DEBUGCTL, control & ~(uint64_t)(DEBUGCTL_BTF | DEBUGCTL_LBR));
 }
 
+/* Nothing is known of the state that the error hit, so the guest ends even where it could go on. */
+static enum vcpu_next machine_check(struct vcpu *v)
+{
+    machine_check_log(log_line);
+    if (!machine_check_recover())
+        panic("machine check while %s ran: this CPU cannot go on", v->part->name);
+    partition_fail(v, "machine check while it ran: the hardware reports an error (see the log)");
+    return VCPU_RESUME;
+}
+
 /* #DB and #AC are intercepted so that a guest cannot keep the CPU in their delivery for ever; it gets them all the
  * same. */
 enum vcpu_next exit_exception(struct vcpu *v, const struct vt_exit *exit)
 {
     uint8_t vector = exit->exception.vector;
-    if (vector == EXC_MC) {
-        partition_fail(v, "machine check while it ran: the hardware reports an error (see the log)");
-        return VCPU_RESUME;
-    }
+    if (UNLIKELY(vector == EXC_MC))
+        return machine_check(v);
     if (vector == EXC_DB)
         record_debug_exception(v, exit->qualification);
     if (exit->exception.type == VT_EVENT_PRIV_SOFT_EXCEPTION) { /* INT1: the handler returns behind it */
@@ -201,21 +211,54 @@ enum vcpu_next exit_undefined(struct vcpu *v, const struct vt_exit *exit)
     return VCPU_RESUME;
 }
 
+/* In the order of the CPU's checks: SDM vol 2, "MOV - Move to/from Debug Registers". True: it faulted. */
+static bool dr_access_faults(struct vcpu *v, unsigned number)
+{
+    uint64_t dr7 = vt.get(v->vt, VT_DR7);
+    if ((number == 4 || number == 5) && vt.get(v->vt, VT_CR4) & CR4_DE) {
+        vcpu_ud(v);
+    } else if (vcpu_cpl(v) != 0) {
+        vcpu_gp(v);
+    } else if (dr7 & DR7_GD) {
+        record_debug_exception(v, DR6_BD);
+        vcpu_exception(v, EXC_DB, false, 0);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* False: #GP. */
+static bool write_dr(struct vcpu *v, unsigned number, uint64_t value)
+{
+    bool long_mode = vcpu_insn_mode(v) == INSN_MODE_64;
+    value = long_mode ? value : (uint32_t)value;
+    if (number >= 6 && value >> 32)
+        return false;
+    if (number == 7)
+        vt.set(v->vt, VT_DR7, value | DR7_RESET);
+    else if (number == 6)
+        vt.set(v->vt, VT_DR6, value | DR6_RESET);
+    else
+        vt.set(v->vt, VT_DR0 + number, value);
+    return true;
+}
+
 enum vcpu_next exit_dr_access(struct vcpu *v, const struct vt_exit *exit)
 {
     unsigned number = (unsigned)exit->qualification & 7, gpr = (unsigned)(exit->qualification >> 8) & 15;
+    if (dr_access_faults(v, number))
+        return VCPU_RESUME;
     number = number == 4 || number == 5 ? number + 2 : number; /* with CR4.DE clear they are DR6 and DR7 */
     enum vt_field field = number == 7 ? VT_DR7 : number == 6 ? VT_DR6 : VT_DR0 + number;
     uint64_t rsp = vt.get(v->vt, VT_RSP_);
     uint64_t *reg = gpr == VT_RSP ? &rsp : &v->vt->gpr[gpr];
-    if (vcpu_cpl(v) != 0) {
+    if (exit->qualification & 0x10) {
+        *reg = vt.get(v->vt, field);
+    } else if (!write_dr(v, number, *reg)) {
         vcpu_gp(v);
         return VCPU_RESUME;
     }
-    if (exit->qualification & 0x10)
-        *reg = vt.get(v->vt, field);
-    else
-        vt.set(v->vt, field, number == 7 ? (*reg & UINT32_MAX) | DR7_RESET : number == 6 ? *reg | DR6_RESET : *reg);
     vt.set(v->vt, VT_RSP_, rsp);
     vt.skip(v->vt);
     return VCPU_RESUME;

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include "arch/x86_64/cpu/backtrace.h"
 #include "arch/x86_64/cpu/lapic.h"
+#include "arch/x86_64/cpu/machine_check.h"
 #include "arch/x86_64/cpu/pcpu.h"
 #include "arch/x86_64/cpu/stack.h"
 #include "arch/x86_64/isa/cr.h"
@@ -114,19 +115,6 @@ static bool is_stack_overflow(const struct trap_frame *f)
     return (f->vector == EXC_DF || f->vector == EXC_PF) && stack_is_guard(read_cr2());
 }
 
-/* SDM vol 3, "Machine-Check MSRs": which unit says it failed, and where. */
-static void log_machine_check(void)
-{
-    unsigned banks = (unsigned)(rdmsr(IA32_MCG_CAP) & MCG_CAP_COUNT);
-    log_emergency("machine check: MCG_STATUS %llx, %u banks", (ull)rdmsr(IA32_MCG_STATUS), banks);
-    for (unsigned i = 0; i < banks; i++) {
-        uint64_t status = rdmsr(IA32_MC0_STATUS + 4 * i);
-        if (status & MC_STATUS_VAL)
-            log_emergency("  bank %u: status %016llx address %016llx", i, (ull)status,
-                          status & MC_STATUS_ADDRV ? (ull)rdmsr(IA32_MC0_ADDR + 4 * i) : 0);
-    }
-}
-
 NORETURN void panic_exception(const struct trap_frame *f)
 {
     char detail[96] = "", name[BACKTRACE_NAME_SIZE];
@@ -140,7 +128,7 @@ NORETURN void panic_exception(const struct trap_frame *f)
                   (ull)f->vector, (ull)f->error_code, backtrace_name(name, sizeof name, f->rip));
     log_registers(f);
     if (f->vector == EXC_MC && !again)
-        log_machine_check();
+        machine_check_log(log_emergency);
     if (!again) {
         log_control_registers();
         backtrace_log(f->rip, f->rbp, f->rsp);

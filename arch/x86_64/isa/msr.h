@@ -262,7 +262,10 @@ enum msr_kvm {
 #define MCG_STATUS_EIPV  (UINT64_C(1) << 1)
 #define MCG_STATUS_MCIP  (UINT64_C(1) << 2)
 
+#define MC_STATUS_PCC    (UINT64_C(1) << 57) /* the CPU's state is damaged */
 #define MC_STATUS_ADDRV  (UINT64_C(1) << 58)
+#define MC_STATUS_UC     (UINT64_C(1) << 61)
+#define MC_STATUS_OVER   (UINT64_C(1) << 62)
 #define MC_STATUS_VAL    (UINT64_C(1) << 63)
 
 #define DE_CFG_LFENCE_SERIALIZE (UINT64_C(1) << 1) /* AMD */
