@@ -174,7 +174,8 @@ IMAGE ?= $(B)/trapeze.img
 EMU ?= auto
 SETUP ?= yes
 JOBS ?= 2
-RUN_OPTIONS ?= --cpus 2 --mem 1024
+CPU ?=
+RUN_OPTIONS ?= --cpus 2 --mem 1024 $(if $(CPU),--cpu-model $(CPU))
 
 # What the default configuration's partitions run; guests/ and tests/guests/ add our own small guests.
 GUESTS := $(B)/guests/vmlinuz $(B)/guests/memtest86+x64.bin $(B)/guests/initrd.gz

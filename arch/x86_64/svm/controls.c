@@ -44,13 +44,14 @@ static void setup_iopm(struct svm_vcpu *v)
 void svm_controls_setup(struct svm_vcpu *v)
 {
     struct vmcb *c = v->vmcb;
-    /* CR3, DR0-7 and most of CR0 are the guest's own; for CR4 see svm_set_cr4() */
-    c->intercept_cr_write = 1u << 4 | (svm_caps.lenient ? 1u << 0 | 1u << 8 : 0u);
+    /* CR3 and DR0-7 are the guest's own. All writes to CR0, not only the "selective" ones: Bochs 2.7 lacks that intercept,
+     * and QEMU's overlooks the upper half; today's kernels hardly ever change TS. */
+    c->intercept_cr_write = 1u << 0 | 1u << 4 | (svm_caps.lenient ? 1u << 8 : 0u);
     /* #AC and #DB: a guest can make the CPU deliver them for ever without an instruction between (the loop never
      * reaches an exit); #MC is the machine's own. */
     c->intercept_exceptions = 1u << EXC_AC | 1u << EXC_DB | 1u << EXC_MC;
-    c->intercept_1 = INTERCEPT_INTR | INTERCEPT_NMI | INTERCEPT_SMI | INTERCEPT_INIT | INTERCEPT_CR0_SEL_WRITE |
-                     INTERCEPT_RDPMC | INTERCEPT_CPUID | INTERCEPT_RSM | INTERCEPT_INVD | INTERCEPT_HLT |
+    c->intercept_1 = INTERCEPT_INTR | INTERCEPT_NMI | INTERCEPT_SMI | INTERCEPT_INIT | INTERCEPT_RDPMC |
+                     INTERCEPT_CPUID | INTERCEPT_RSM | INTERCEPT_INVD | INTERCEPT_HLT |
                      INTERCEPT_INVLPGA | INTERCEPT_IOIO_PROT | INTERCEPT_MSR_PROT | INTERCEPT_SHUTDOWN;
     c->intercept_2 = INTERCEPT_VMRUN | INTERCEPT_VMMCALL | INTERCEPT_VMLOAD | INTERCEPT_VMSAVE | INTERCEPT_STGI |
                      INTERCEPT_CLGI | INTERCEPT_SKINIT | INTERCEPT_WBINVD | INTERCEPT_MONITOR | INTERCEPT_MWAIT |
