@@ -6,13 +6,22 @@
 #include "hv/vm/pv.h"
 #include "hv/vm/vm.h"
 
-/* A CPU whose backend cannot end run() by itself is interrupted by its APIC timer. */
+/* A CPU whose backend cannot end run() by itself is interrupted by its APIC timer. One that is armed for an earlier time
+ * may stay: it is set anew when it has fired (exit_misc.c). */
+static __attribute__((noinline)) void arm_timer(struct vcpu *v)
+{
+    if (v->run_until >= v->armed)
+        return;
+    v->armed = v->run_until;
+    lapic_timer_arm(v->run_until);
+}
+
 static void set_run_until(struct vcpu *v)
 {
     uint64_t due = MIN(v->slice_end, v->deadline); /* a turn has an end, so the sum does not wrap */
     v->run_until = due + v->timer_slack;
     if (UNLIKELY(!v->exits_at_deadline))
-        lapic_timer_arm(v->run_until);
+        arm_timer(v);
 }
 
 void vcpu_set_deadline(struct vcpu *v, uint64_t tsc)
@@ -24,6 +33,7 @@ void vcpu_set_deadline(struct vcpu *v, uint64_t tsc)
 void vcpu_set_slice(struct vcpu *v, uint64_t tsc)
 {
     v->slice_end = tsc;
+    v->armed = VM_TSC_NEVER; /* it may have fired, or be another's */
     set_run_until(v);
 }
 

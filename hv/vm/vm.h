@@ -91,6 +91,7 @@ struct vcpu {
     uint64_t tsc_adjust;          /* the guest's own changes of its TSC */
     uint64_t deadline;            /* host TSC at which a timer of this vCPU is due, or VM_TSC_NEVER */
     uint64_t slice_end;           /* host TSC: its turn ends; [pCPU] */
+    uint64_t armed;               /* what this pCPU's APIC timer is set to, while the vCPU runs and needs it */
     uint64_t run_until;           /* the earlier of the two, and timer_slack */
     uint32_t timer_slack;         /* vt_features.timer_granularity: a timer may be late, never early */
 
