@@ -63,7 +63,7 @@ void svm_new_asid(struct svm_vcpu *v)
         new_generation(c);
     v->vmcb->guest_asid = c->next_asid++;
     v->generation = c->generation;
-    v->tlb_control = c->flush_all ? TLB_FLUSH_ALL : TLB_NOTHING;
+    v->vmcb->tlb_control = c->flush_all ? TLB_FLUSH_ALL : TLB_NOTHING;
     c->flush_all = false;
     svm_dirty(v, CLEAN_ASID);
 }

@@ -1,6 +1,6 @@
 ; VM entry and exit: the hot path. Every instruction here is paid at every exit.
 ;
-; void svm_enter(struct svm_vcpu *v /* rdi */). RAX and RSP of the guest travel in the VMCB. With V_INTR_MASKING the
+; uint32_t svm_enter(struct svm_vcpu *v /* rdi */): its result is svm_decode(v)'s. RAX and RSP of the guest travel in the VMCB. With V_INTR_MASKING the
 ; host's RFLAGS.IF decides whether an interrupt of the machine ends the stay in the guest, so it is on during VMRUN;
 ; GIF = 0 keeps everything off until the host's own state is back (AMD APM vol 2, "Global Interrupt Flag").
 
@@ -8,6 +8,7 @@
 
 section .text
 global svm_enter
+extern svm_decode
 
 svm_enter:
     push rbp
@@ -67,6 +68,6 @@ svm_enter:
     pop r12
     pop rbx
     pop rbp
-    ret
+    jmp svm_decode
 
 section .note.GNU-stack noalloc noexec nowrite progbits

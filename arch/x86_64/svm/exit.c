@@ -55,7 +55,6 @@ static uint32_t decode_io(struct svm_vcpu *v, struct vt_exit *exit)
     exit->io.in = info & IOIO_IN;
     exit->io.string = info & IOIO_STRING;
     exit->io.rep = info & IOIO_REP;
-    v->next_rip = v->vmcb->exitinfo2;
     return exit->kind = VT_EXIT_IO;
 }
 
@@ -173,15 +172,25 @@ static uint32_t decode_rare(struct svm_vcpu *v, struct vt_exit *exit, uint64_t c
     return exit->kind = VT_EXIT_UNKNOWN;
 }
 
+static __attribute__((noinline)) void take_tpr(struct svm_vcpu *v)
+{
+    v->v_tpr_seen = (uint8_t)v->vmcb->v_intr;
+    v->tpr_seen = *v->tpr = (uint8_t)(v->v_tpr_seen << 4);
+}
+
 uint32_t svm_decode(struct svm_vcpu *v)
 {
     struct vt_exit *exit = &v->vt.exit;
     struct vmcb *c = v->vmcb;
     uint64_t code = c->exitcode;
 
+    v->vt.gpr[VT_RAX] = c->rax;
     v->event_set = false;
     c->eventinj = 0;
-    v->next_rip = svm_caps.nrip ? c->nrip : 0;
+    c->tlb_control = TLB_NOTHING;
+    c->clean = svm_caps.clean;
+    if (UNLIKELY((uint8_t)c->v_intr != v->v_tpr_seen))
+        take_tpr(v);
     if (UNLIKELY(c->exitintinfo & EVENT_VALID))
         keep_event(v, c->exitintinfo);
     if (UNLIKELY(v->nmi == SVM_NMI_IRET && !v->stepping && c->rip != v->nmi_iret_rip))

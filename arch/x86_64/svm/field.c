@@ -268,16 +268,19 @@ void svm_advance(struct vt_vcpu *vt, uint64_t rip)
         end_step(v);
 }
 
+static __attribute__((noinline)) uint64_t next_rip(struct svm_vcpu *v)
+{
+    if (v->vt.exit.raw == VMEXIT_IOIO)
+        return v->vmcb->exitinfo2;
+    uint64_t rip = v->vmcb->rip + v->config.insn_length(v->config.ctx);
+    bool code64 = (v->vmcb->efer & EFER_LMA) && (get_access(v, VT_CS) & VT_ACCESS_L);
+    return code64 ? rip : (uint32_t)rip;
+}
+
 void svm_skip(struct vt_vcpu *vt)
 {
     struct svm_vcpu *v = svm_of(vt);
-    uint64_t rip = v->next_rip;
-    if (UNLIKELY(!rip)) {
-        rip = v->vmcb->rip + v->config.insn_length(v->config.ctx);
-        if (!(v->vmcb->efer & EFER_LMA) || !(get_access(v, VT_CS) & VT_ACCESS_L))
-            rip = (uint32_t)rip;
-    }
-    svm_advance(vt, rip);
+    svm_advance(vt, LIKELY(svm_caps.nrip) ? v->vmcb->nrip : next_rip(v));
 }
 
 uint32_t svm_pkru(struct vt_vcpu *vt)
@@ -290,7 +293,7 @@ void svm_flush_linear(struct vt_vcpu *vt)
 {
     struct svm_vcpu *v = svm_of(vt);
     if (svm_caps.flush_one)
-        v->tlb_control = MAX(v->tlb_control, svm_caps.flush_one);
+        v->vmcb->tlb_control = svm_caps.flush_one;
     else
         v->generation = 0; /* a new ASID at the next entry */
 }

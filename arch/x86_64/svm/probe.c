@@ -40,16 +40,18 @@ static void setup(struct vmcb *c, hpa_t vmcb_hpa, hpa_t maps)
 bool svm_probe_masked_interrupt(const struct svm_cpu *cpu)
 {
     static struct svm_vcpu v; /* too large for the stack; used once */
+    static uint8_t tpr;
     v.vmcb_hpa = svm_env.page_alloc(0);
     hpa_t maps = svm_env.page_alloc(2);
     if (!v.vmcb_hpa.raw || !maps.raw)
         return true;
     v.vmcb = hpa_to_ptr(v.vmcb_hpa);
+    v.tpr = &tpr;
     v.host_vmcb = cpu->host_vmcb;
     setup(v.vmcb, v.vmcb_hpa, maps);
     irq_set_handler(VECTOR_PROBE, ignore, NULL);
     lapic_send_self(VECTOR_PROBE);
-    svm_enter(&v);
+    (void)svm_enter(&v);
     irq_poll();
     irq_set_handler(VECTOR_PROBE, NULL, NULL);
     bool halted = v.vmcb->exitcode == VMEXIT_HLT;

@@ -37,9 +37,8 @@ struct svm_vcpu {
     hpa_t host_vmcb;        /* of the pCPU it is loaded on */
     struct svm_cpu *cpu;    /* the same; NULL: it was nowhere yet */
     uint64_t generation;    /* of the ASID in the VMCB */
-    uint64_t next_rip;      /* behind the exiting instruction; 0: not known */
     uint8_t *tpr;           /* in the register page */
-    uint8_t tlb_control;    /* for the next entry */
+    uint8_t tpr_seen, v_tpr_seen; /* *tpr and V_TPR when they were last equal */
     bool event_set;         /* EVENTINJ is in use */
     bool interrupt_window;  /* V_IRQ and the VINTR intercept are on */
     bool stepping;          /* TF is ours: NMI window */
@@ -66,8 +65,8 @@ static inline void svm_dirty(struct svm_vcpu *v, uint32_t parts)
     v->vmcb->clean &= ~parts;
 }
 
-/* entry.asm: into the guest and back; GIF is set and interrupts are off before and after. */
-void svm_enter(struct svm_vcpu *v);
+/* entry.asm: into the guest and back, and on to svm_decode(); GIF is set and interrupts are off before and after. */
+uint32_t svm_enter(struct svm_vcpu *v);
 
 /* caps.c */
 enum vt_status svm_init(const struct vt_env *env);
