@@ -116,12 +116,13 @@ static void show_devices(const struct partition *p, const struct shell_printer *
         say(out, "  %s", p->bus.devices[i].ops->name);
 }
 
-static void show_vcpu(const struct vcpu *v, const struct shell_printer *out)
+static void show_vcpu(struct vcpu *v, const struct shell_printer *out)
 {
     static const char *const states[] = { "runs or waits for a CPU", "halted", "waits for a start-up IPI" };
     const struct vt_snapshot *s = &v->snapshot;
     const uint64_t *g = v->vt->gpr;
-    say(out, "vCPU %u: %s, CPU %u; registers as of its last turn:", v->index, states[atomic_load(&v->state)], v->sched.cpu);
+    dispatch_fetch_snapshot(v);
+    say(out, "vCPU %u: %s, CPU %u; registers at its last exit:", v->index, states[atomic_load(&v->state)], v->sched.cpu);
     say(out, "  rip %016lx rsp %016lx rflags %08lx", s->rip, s->rsp, s->rflags);
     say(out, "  rax %016lx rbx %016lx rcx %016lx", g[VT_RAX], g[VT_RBX], g[VT_RCX]);
     say(out, "  rdx %016lx rsi %016lx rdi %016lx", g[VT_RDX], g[VT_RSI], g[VT_RDI]);

@@ -125,7 +125,8 @@ static void carry_out(struct partition *p)
             log_line("%s: not started", p->name);
         return;
     case WISH_STOP:
-        log_line("%s: stopped: %s", p->name, p->reason);
+        if (!p->told)
+            log_line("%s: stopped: %s", p->name, p->reason);
         return;
     default:
         return;

@@ -190,6 +190,7 @@ enum partition_result partition_start(struct partition *p)
     platform_reset(p);
     spin_unlock(&p->lock);
     p->has_status = false;
+    p->told = false;
     p->started_at = rdtsc();
     for (unsigned i = 0; i < p->vcpu_count; i++)
         reset_vcpu(p->vcpus[i], &loaded.cpu);

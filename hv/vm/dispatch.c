@@ -351,8 +351,21 @@ void dispatch_loop(void)
     }
 }
 
+void dispatch_fetch_snapshot(struct vcpu *v)
+{
+    if (here()->loaded == v)
+        vt.snapshot(v->vt, &v->snapshot);
+    if (here()->loaded == v || v->parked || dispatchers[v->sched.cpu].loaded != v)
+        return; /* taken when it was unloaded */
+    atomic_store(&v->snapshot_wanted, true);
+    vcpu_kick(v, VCPU_REQ_SNAPSHOT);
+    uint64_t until = rdtsc() + ns_to_tsc(1000000);
+    while (atomic_load(&v->snapshot_wanted) && rdtsc() < until)
+        cpu_pause();
+}
+
 void dispatch_get_stats(unsigned cpu, struct dispatch_stats *out)
 {
     const struct dispatcher *d = &dispatchers[cpu];
-    *out = (struct dispatch_stats){ .busy_ns = d->busy_ns, .running = d->running, .runnable = d->rq.runnable };
+    *out = (struct dispatch_stats){ .busy_ns = d->busy_ns, .running = d->running ? d->running : d->rq.runnable ? d->loaded : NULL, .runnable = d->rq.runnable };
 }

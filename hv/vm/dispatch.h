@@ -25,6 +25,9 @@ void dispatch_unpark(struct vcpu *v, uint32_t requests);
 /* True if another vCPU has more claim to this pCPU: the running one should yield. */
 bool dispatch_should_yield(void);
 
+/* Bring v->snapshot up to date; waits a millisecond at most for a pCPU that has the vCPU loaded. */
+void dispatch_fetch_snapshot(struct vcpu *v);
+
 struct dispatch_stats {
     uint64_t busy_ns;          /* time spent in vcpu_run since start */
     const struct vcpu *running; /* NULL: idle; may be out of date when read */

@@ -84,6 +84,7 @@ void partition_fail(struct vcpu *v, const char *format, ...)
     va_end(args);
     log_line("%s: stopped: vCPU %u at %04lx:%016lx: %s", p->name, v->index, vt.get(v->vt, VT_SELECTOR + VT_CS),
              vt.get(v->vt, VT_RIP), what);
+    p->told = true;
     bool restart = p->config->on_crash == PARTITION_RESTART;
     partition_end(p, restart ? WISH_RESTART : WISH_STOP, what);
 }

@@ -63,6 +63,10 @@ static __attribute__((noinline)) enum vcpu_next take_requests(struct vcpu *v)
         vt.nested_flush(v->part->nested.root);
     if (r & VCPU_REQ_NMI)
         v->nmi_pending = true;
+    if (r & VCPU_REQ_SNAPSHOT) {
+        vt.snapshot(v->vt, &v->snapshot);
+        atomic_store(&v->snapshot_wanted, false);
+    }
     if (r & VCPU_REQ_CLOCK)
         pv_clock_update(v);
     if (r & VCPU_REQ_TIMER)

@@ -51,6 +51,7 @@ enum vcpu_request {
     VCPU_REQ_TIMER = 1u << 6, /* a device's deadline moved nearer */
     VCPU_REQ_CLOCK = 1u << 7, /* the paravirtual clock's page is out of date */
     VCPU_REQ_YIELD = 1u << 8, /* it woke one with more claim to its own pCPU: its turn is over */
+    VCPU_REQ_SNAPSHOT = 1u << 9, /* `info` wants its registers */
 };
 
 enum vcpu_state {
@@ -112,7 +113,8 @@ struct vcpu {
     struct vcpu_msrs msr;
     uint64_t exit_count[VT_EXIT_KINDS];
     uint64_t exit_ticks[VT_EXIT_KINDS]; /* host TSC ticks in the hypervisor, by the exit that led there */
-    struct vt_snapshot snapshot;  /* as it last left its pCPU */
+    struct vt_snapshot snapshot;  /* as it last left its pCPU, or was asked for */
+    _Atomic bool snapshot_wanted; /* partner: dispatch_fetch_snapshot() */
 };
 
 /* ENDING: not running any more, but what comes next is not decided yet; for an instant, and it counts as alive. */
@@ -127,6 +129,7 @@ struct partition {
     char reason[96];              /* why it ended, for `list` */
     uint32_t exit_status;         /* what it wrote to debug-exit */
     bool has_status;
+    bool told;                    /* the log has why it ended */
     const struct partition_config *config;
 
     struct layout layout;
