@@ -3,6 +3,7 @@
 #include "hv/lib/log.h"
 #include "hv/vm/emulate.h"
 #include "hv/vm/exits.h"
+#include "hv/vm/pv.h"
 
 enum { COMPLAINED_MMIO = 1 };
 
@@ -29,6 +30,8 @@ uint64_t vcpu_mmio_read(struct vcpu *v, gpa_t gpa, unsigned size)
     if (is_lapic(v, gpa, &offset)) {
         if (v->apicv)
             vlapic_sync(&v->lapic);
+        else
+            pv_eoi_settle(v); /* an EOI given without an exit counts before the guest looks */
         return vlapic_read(&v->lapic, offset, size, vm_now(p));
     }
     spin_lock(&p->lock);
