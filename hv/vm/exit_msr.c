@@ -156,8 +156,19 @@ static bool read_x2apic(struct vcpu *v, uint32_t msr, uint64_t *value)
     return vlapic_read_msr(&v->lapic, msr, value, vm_now(v->part)) == VLAPIC_OK;
 }
 
+/* The commonest write of a guest whose CPU has no APIC virtualization: only what already waits can follow it. */
+static bool write_x2apic_eoi(struct vcpu *v)
+{
+    vlapic_write_eoi(&v->lapic);
+    if (v->lapic.irr_summary)
+        atomic_fetch_or_explicit(&v->requests, VCPU_REQ_EVENT, memory_order_relaxed);
+    return true;
+}
+
 static bool write_x2apic(struct vcpu *v, uint32_t msr, uint64_t value)
 {
+    if (msr == IA32_X2APIC_EOI && !value && !v->apicv && !v->pv_eoi_set && vlapic_in_x2apic(&v->lapic))
+        return write_x2apic_eoi(v);
     if (v->apicv)
         vlapic_sync(&v->lapic);
     if (vlapic_write_msr(&v->lapic, msr, value, vm_now(v->part)) != VLAPIC_OK)
