@@ -194,6 +194,7 @@ static void read_config(void)
 static void create_partitions(void)
 {
     int64_t epoch = cmos_clock_read();
+    monitor_set_config(&root.config);
     partition_count = root.config.partition_count;
     for (unsigned i = 0; i < partition_count; i++) {
         const struct partition_config *c = &root.config.partitions[i];

@@ -57,15 +57,31 @@ void monitor_measure(uint64_t now_ns)
 
 /* ---- queries ----------------------------------------------------------------------------------------------------- */
 
+static const struct config *asked_for;
+
+void monitor_set_config(const struct config *config)
+{
+    asked_for = config;
+}
+
+static void describe_missing(const struct partition_config *c, struct shell_partition *out)
+{
+    *out = (struct shell_partition){ .vcpus = (unsigned)c->cpus, .memory = c->memory };
+    str_copy(out->name, sizeof out->name, c->name);
+    str_copy(out->state, sizeof out->state, c->valid ? "not created (see `log`)" : "has mistakes (see `log`)");
+}
+
 static size_t list_partitions(void *ctx, struct shell_partition *out, size_t max)
 {
     size_t n = MIN((size_t)partition_count, max);
     (void)ctx;
     for (size_t i = 0; i < n; i++) {
         const struct partition *p = partitions[i];
-        out[i] = (struct shell_partition){ .state = "not created (see `log`)" };
-        if (!p)
+        if (!p) {
+            describe_missing(&asked_for->partitions[i], &out[i]);
             continue;
+        }
+        out[i] = (struct shell_partition){ 0 };
         str_copy(out[i].name, sizeof out[i].name, p->name);
         partition_state_text(p, out[i].state, sizeof out[i].state);
         out[i].vcpus = p->vcpu_count;
