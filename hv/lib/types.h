@@ -41,6 +41,15 @@ typedef struct { uint64_t raw; } hpa_t;
 #define LIKELY(x)     __builtin_expect(!!(x), 1)
 #define UNLIKELY(x)   __builtin_expect(!!(x), 0)
 
+/* The smallest order whose block of PAGE_SIZE << order holds `bytes`. */
+static inline unsigned page_order(size_t bytes)
+{
+    unsigned order = 0;
+    while ((PAGE_SIZE << order) < bytes)
+        order++;
+    return order;
+}
+
 /* True if [off, off+len) lies in [0, size); no operand can make it overflow. */
 static inline bool range_fits(uint64_t off, uint64_t len, uint64_t size)
 {

@@ -7,14 +7,6 @@
 #include "hv/part/partition.h"
 #include "hv/vm/apic_page.h"
 
-static unsigned order_of(size_t bytes)
-{
-    unsigned order = 0;
-    while ((PAGE_SIZE << order) < bytes)
-        order++;
-    return order;
-}
-
 static bool add_memory(struct partition *p)
 {
     if (gmem_create(&p->mem, p->mem.pages) != GMEM_OK)
@@ -99,7 +91,7 @@ enum partition_result partition_create(struct page_allocator *pages, const struc
                                        const struct partition_config *config, int64_t epoch)
 {
     hpa_t self;
-    if (page_alloc(pages, order_of(sizeof(struct partition)), PAGE_OWNER_HOST, &self) != PAGE_OK)
+    if (page_alloc(pages, page_order(sizeof(struct partition)), PAGE_OWNER_HOST, &self) != PAGE_OK)
         return PARTITION_NO_MEMORY;
     struct partition *p = hpa_to_ptr(self);
     str_copy(p->name, sizeof p->name, config->name);

@@ -28,14 +28,6 @@ void vcpu_destroy(struct vcpu *v)
     page_free(pages, ptr_to_hpa(v));
 }
 
-static unsigned order_of(size_t bytes)
-{
-    unsigned order = 0;
-    while ((PAGE_SIZE << order) < bytes)
-        order++;
-    return order;
-}
-
 static struct cpuid_regs host_cpuid(void *ctx, uint32_t leaf, uint32_t subleaf)
 {
     (void)ctx;
@@ -82,7 +74,7 @@ static void init_lapic(struct vcpu *v)
 bool vcpu_create(struct partition *p, unsigned index)
 {
     hpa_t self;
-    if (page_alloc(p->mem.pages, order_of(sizeof(struct vcpu)), PAGE_OWNER_CPU, &self) != PAGE_OK)
+    if (page_alloc(p->mem.pages, page_order(sizeof(struct vcpu)), PAGE_OWNER_CPU, &self) != PAGE_OK)
         return false;
     struct vcpu *v = hpa_to_ptr(self);
     v->part = p;

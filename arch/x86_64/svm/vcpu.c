@@ -7,18 +7,10 @@
 #define MSRPM_ORDER    1
 #define LAPIC_TPR_BYTE 0x80
 
-static unsigned order_for(size_t bytes)
-{
-    unsigned order = 0;
-    while ((PAGE_SIZE << order) < bytes)
-        order++;
-    return order;
-}
-
 void svm_vcpu_destroy(struct vt_vcpu *vt)
 {
     struct svm_vcpu *v = svm_of(vt);
-    unsigned order = order_for(sizeof *v);
+    unsigned order = page_order(sizeof *v);
     if (v->xsave.raw)
         svm_env.page_free(v->xsave, v->xsave_order);
     if (v->msrpm.raw)
@@ -30,12 +22,12 @@ void svm_vcpu_destroy(struct vt_vcpu *vt)
 
 enum vt_status svm_vcpu_create(const struct vt_vcpu_config *config, struct vt_vcpu **out)
 {
-    hpa_t self = svm_env.page_alloc(order_for(sizeof(struct svm_vcpu)));
+    hpa_t self = svm_env.page_alloc(page_order(sizeof(struct svm_vcpu)));
     if (!self.raw)
         return VT_NO_MEMORY;
     struct svm_vcpu *v = hpa_to_ptr(self);
     v->config = *config;
-    v->xsave_order = order_for(guest_state_xsave_size());
+    v->xsave_order = page_order(guest_state_xsave_size());
     v->vmcb_hpa = svm_env.page_alloc(0);
     v->msrpm = svm_env.page_alloc(MSRPM_ORDER);
     v->xsave = svm_env.page_alloc(v->xsave_order);

@@ -9,14 +9,6 @@
 
 #define NO_CPU UINT32_MAX
 
-static unsigned order_for(size_t bytes)
-{
-    unsigned order = 0;
-    while ((PAGE_SIZE << order) < bytes)
-        order++;
-    return order;
-}
-
 /* VPID 0 is the hypervisor's own. With 65,535 vCPUs created the numbers start anew, and nothing of the old is cached. */
 static uint16_t next_vpid(void)
 {
@@ -31,7 +23,7 @@ static uint16_t next_vpid(void)
 void vmx_vcpu_destroy(struct vt_vcpu *vt)
 {
     struct vmx_vcpu *v = vmx_of(vt);
-    unsigned order = order_for(sizeof *v);
+    unsigned order = page_order(sizeof *v);
     if (v->xsave.raw)
         vmx_env.page_free(v->xsave, v->xsave_order);
     if (v->msr_bitmap.raw)
@@ -43,12 +35,12 @@ void vmx_vcpu_destroy(struct vt_vcpu *vt)
 
 enum vt_status vmx_vcpu_create(const struct vt_vcpu_config *config, struct vt_vcpu **out)
 {
-    hpa_t self = vmx_env.page_alloc(order_for(sizeof(struct vmx_vcpu)));
+    hpa_t self = vmx_env.page_alloc(page_order(sizeof(struct vmx_vcpu)));
     if (!self.raw)
         return VT_NO_MEMORY;
     struct vmx_vcpu *v = hpa_to_ptr(self);
     v->config = *config;
-    v->xsave_order = order_for(guest_state_xsave_size());
+    v->xsave_order = page_order(guest_state_xsave_size());
     v->vmcs = vmx_env.page_alloc(0);
     v->msr_bitmap = vmx_env.page_alloc(0);
     v->xsave = vmx_env.page_alloc(v->xsave_order);
