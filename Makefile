@@ -40,12 +40,12 @@ HV_ASM := $(sort $(shell find $(HV_DIRS) -name '*.asm'))
 HV_O := $(HV_C:%.c=$(B)/hv/%.o) $(HV_ASM:%.asm=$(B)/hv/%.asm.o)
 GEN := $(patsubst %.c,$(B)/gen/%.inc,$(OFFSETS_C))
 
-# On the path of every exit: no frame pointers, so a backtrace leaves their functions out.
+# On the path of every exit, or caller of vt_enter(): no frame pointers, so a backtrace leaves their functions out.
 HOT_C := arch/x86_64/cpu/guest_state.c hv/sched/policy.c hv/dev/vlapic.c hv/dev/vlapic_timer.c hv/dev/vlapic_registers.c \
   $(addprefix arch/x86_64/vmx/,vcpu.c run.c exit.c field.c inject.c apicv.c) \
   $(addprefix hv/dev/,bus.c vpic.c vpit.c vrtc.c vpm.c vuart.c vioapic.c vpci.c) \
   arch/x86_64/mmu/guest_walk.c arch/x86_64/emul/exec.c hv/mem/gmem.c hv/mem/gmem_access.c \
-  $(addprefix arch/x86_64/svm/,vcpu.c run.c exit.c field.c inject.c cpu.c) \
+  $(addprefix arch/x86_64/svm/,vcpu.c run.c exit.c field.c inject.c cpu.c controls.c probe.c) \
   $(addprefix hv/vm/,dispatch.c run.c interrupt.c emulate.c access.c exit_misc.c exit_io.c exit_msr.c exit_cr.c exit_mmio.c pv.c)
 HOT_CFLAGS := -fomit-frame-pointer $(if $(findstring clang,$(CC)),,-mpreferred-stack-boundary=3)
 $(HOT_C:%.c=$(B)/hv/%.o): HV_CFLAGS += $(HOT_CFLAGS)

@@ -77,10 +77,21 @@ void svm_set_tsc_offset(struct vt_vcpu *vt, uint64_t offset)
     svm_dirty(v, CLEAN_I);
 }
 
-/* MOV to CR8 goes to V_TPR without an exit, but while an interrupt waits for a lower TPR. */
+static __attribute__((noinline)) void show_tpr(struct svm_vcpu *v)
+{
+    v->tpr_seen = *v->tpr;
+    v->v_tpr_seen = v->tpr_seen >> 4;
+    v->vmcb->v_intr = (v->vmcb->v_intr & ~(uint32_t)V_TPR) | v->v_tpr_seen;
+    svm_dirty(v, CLEAN_TPR);
+}
+
+/* MOV to CR8 goes to V_TPR without an exit, but while an interrupt waits for a lower TPR; MOV from CR8 reads V_TPR, so
+ * that it has to follow the register page. */
 void svm_tpr_threshold(struct vt_vcpu *vt, uint8_t class)
 {
     struct svm_vcpu *v = svm_of(vt);
+    if (UNLIKELY(*v->tpr != v->tpr_seen))
+        show_tpr(v);
     uint16_t want = (uint16_t)((v->vmcb->intercept_cr_write & ~(1u << 8)) | (class || svm_caps.lenient ? 1u << 8 : 0));
     if (want == v->vmcb->intercept_cr_write)
         return;

@@ -63,7 +63,7 @@ void svm_new_asid(struct svm_vcpu *v)
         new_generation(c);
     v->vmcb->guest_asid = c->next_asid++;
     v->generation = c->generation;
-    v->vmcb->tlb_control = c->flush_all ? TLB_FLUSH_ALL : TLB_NOTHING;
+    svm_set_flush(v, c->flush_all ? TLB_FLUSH_ALL : TLB_NOTHING);
     c->flush_all = false;
     svm_dirty(v, CLEAN_ASID);
 }

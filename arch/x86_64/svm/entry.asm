@@ -1,22 +1,30 @@
 ; VM entry and exit: the hot path. Every instruction here is paid at every exit.
 ;
-; uint32_t svm_enter(struct svm_vcpu *v /* rdi */): its result is svm_decode(v)'s. RAX and RSP of the guest travel in the VMCB. With V_INTR_MASKING the
-; host's RFLAGS.IF decides whether an interrupt of the machine ends the stay in the guest, so it is on during VMRUN;
-; GIF = 0 keeps everything off until the host's own state is back (AMD APM vol 2, "Global Interrupt Flag").
+; uint32_t svm_run(struct svm_vcpu *v /* rdi */): its result is svm_decode(v)'s. Of the caller's registers only RSP is
+; kept: vt_enter() tells the compiler so. RAX and RSP of the guest travel in the VMCB. GIF is set and interrupts are off
+; before and after. With V_INTR_MASKING the host's RFLAGS.IF decides whether an interrupt of the machine ends the stay in
+; the guest, so it is on during VMRUN; GIF = 0 keeps everything off until the host's own state is back (AMD APM vol 2,
+; "Global Interrupt Flag").
 
 %include "arch/x86_64/svm/svm_offsets.inc"
 
 section .text
-global svm_enter
+global svm_run
 extern svm_decode
+extern svm_new_asid
 
-svm_enter:
-    push rbp
-    push rbx
-    push r12
-    push r13
-    push r14
-    push r15
+new_asid:
+    push rdi
+    call svm_new_asid
+    pop rdi
+svm_run:
+    mov rax, [rdi + OFF_VCPU_CPU]
+    mov rcx, [rdi + OFF_VCPU_GENERATION]
+    cmp rcx, [rax + OFF_CPU_GENERATION]
+    jne new_asid
+    mov rcx, [rdi + OFF_VCPU_VMCB]
+    mov rax, [rdi + OFF_GPR_RAX]
+    mov [rcx + OFF_VMCB_RAX], rax
     push rdi
     mov rax, [rdi + OFF_VCPU_VMCB_HPA]
     mov rcx, [rdi + OFF_GPR_RCX]
@@ -47,6 +55,8 @@ svm_enter:
     stgi                            ; an NMI that ended the stay arrives here
     mov [rdi + OFF_GPR_RDX], rdx
     rdtsc
+    mov [rdi + OFF_VCPU_EXIT_TSC], eax
+    mov [rdi + OFF_VCPU_EXIT_TSC + 4], edx
     mov [rdi + OFF_GPR_RCX], rcx
     mov [rdi + OFF_GPR_RBX], rbx
     mov [rdi + OFF_GPR_RBP], rbp
@@ -59,15 +69,6 @@ svm_enter:
     mov [rdi + OFF_GPR_R13], r13
     mov [rdi + OFF_GPR_R14], r14
     mov [rdi + OFF_GPR_R15], r15
-    shl rdx, 32
-    or rdx, rax
-    mov [rdi + OFF_VCPU_EXIT_TSC], rdx
-    pop r15
-    pop r14
-    pop r13
-    pop r12
-    pop rbx
-    pop rbp
     jmp svm_decode
 
 section .note.GNU-stack noalloc noexec nowrite progbits

@@ -5,21 +5,6 @@
 #include "arch/x86_64/svm/entry_check.h"
 #include "arch/x86_64/svm/svm.h"
 
-#define EXIT_ROWS (VMEXIT_TLBSYNC + 1)
-
-typedef uint32_t (*decoder_t)(struct svm_vcpu *v, struct vt_exit *exit); /* sets and returns exit->kind */
-
-/* Delivery of an event was cut short by this exit: keep it, so that it is repeated. Not INT n, INT3 and INTO: RIP is
- * still on the instruction, which is executed again. */
-static __attribute__((noinline)) void keep_event(struct svm_vcpu *v, uint64_t info)
-{
-    unsigned type = EVENT_TYPE(info), vector = EVENT_VECTOR(info);
-    if (type == EVENT_SOFT_INTERRUPT || (type == EVENT_EXCEPTION && (vector == EXC_BP || vector == EXC_OF)))
-        return;
-    v->vmcb->eventinj = info;
-    v->event_set = true;
-}
-
 static uint32_t decode_debug(struct svm_vcpu *v, struct vt_exit *exit)
 {
     uint64_t dr6 = v->vmcb->dr6;
@@ -94,12 +79,13 @@ static uint32_t decode_iret(struct svm_vcpu *v, struct vt_exit *exit)
 {
     v->nmi = SVM_NMI_IRET;
     v->nmi_iret_rip = v->vmcb->rip;
+    v->unsettled = true;
     v->vmcb->intercept_1 &= ~(uint32_t)INTERCEPT_IRET;
     svm_dirty(v, CLEAN_I);
     return exit->kind = VT_EXIT_NMI_WINDOW;
 }
 
-static const struct { uint32_t kind; decoder_t decode; } rows[EXIT_ROWS] = {
+const struct svm_exit_row svm_exit_rows[SVM_EXIT_ROWS] = {
 #define ROW(code, neutral, decoder) [VMEXIT_##code] = { VT_EXIT_##neutral, decoder }
     [VMEXIT_CR0_READ ... VMEXIT_CR0_READ + 15] = { VT_EXIT_CR_READ, decode_cr },
     [VMEXIT_CR0_WRITE ... VMEXIT_CR0_WRITE + 15] = { VT_EXIT_CR_WRITE, decode_cr },
@@ -160,7 +146,7 @@ static uint32_t decode_invalid(struct svm_vcpu *v, struct vt_exit *exit, bool ag
     return exit->kind = VT_EXIT_EXCEPTION;
 }
 
-static uint32_t decode_rare(struct svm_vcpu *v, struct vt_exit *exit, uint64_t code)
+uint32_t svm_decode_beyond(struct svm_vcpu *v, struct vt_exit *exit, uint64_t code)
 {
     const uint32_t invalid = (uint32_t)VMEXIT_INVALID; /* QEMU quirk: it writes 32 bits */
     bool again = exit->raw == invalid;
@@ -170,35 +156,4 @@ static uint32_t decode_rare(struct svm_vcpu *v, struct vt_exit *exit, uint64_t c
     if (exit->raw == invalid)
         return decode_invalid(v, exit, again);
     return exit->kind = VT_EXIT_UNKNOWN;
-}
-
-static __attribute__((noinline)) void take_tpr(struct svm_vcpu *v)
-{
-    v->v_tpr_seen = (uint8_t)v->vmcb->v_intr;
-    v->tpr_seen = *v->tpr = (uint8_t)(v->v_tpr_seen << 4);
-}
-
-uint32_t svm_decode(struct svm_vcpu *v)
-{
-    struct vt_exit *exit = &v->vt.exit;
-    struct vmcb *c = v->vmcb;
-    uint64_t code = c->exitcode;
-
-    v->vt.gpr[VT_RAX] = c->rax;
-    v->event_set = false;
-    c->eventinj = 0;
-    c->tlb_control = TLB_NOTHING;
-    c->clean = svm_caps.clean;
-    if (UNLIKELY((uint8_t)c->v_intr != v->v_tpr_seen))
-        take_tpr(v);
-    if (UNLIKELY(c->exitintinfo & EVENT_VALID))
-        keep_event(v, c->exitintinfo);
-    if (UNLIKELY(v->nmi == SVM_NMI_IRET && !v->stepping && c->rip != v->nmi_iret_rip))
-        v->nmi = SVM_NMI_OPEN;
-    if (UNLIKELY(code >= EXIT_ROWS))
-        return decode_rare(v, exit, code);
-    exit->raw = (uint32_t)code;
-    if (rows[code].decode)
-        return rows[code].decode(v, exit);
-    return exit->kind = rows[code].kind; /* 0: VT_EXIT_UNKNOWN */
 }

@@ -259,16 +259,21 @@ static __attribute__((noinline)) void end_step(struct svm_vcpu *v)
     svm_inject(&v->vt, &e);
 }
 
-void svm_advance(struct vt_vcpu *vt, uint64_t rip)
+static inline void advance(struct svm_vcpu *v, uint64_t rip)
 {
-    struct svm_vcpu *v = svm_of(vt);
-    v->vmcb->rip = rip;
-    v->vmcb->interrupt_shadow = 0;
-    if (UNLIKELY(v->vmcb->rflags & (RFLAGS_TF | RFLAGS_RF)))
+    struct vmcb *c = v->vmcb;
+    c->rip = rip;
+    c->interrupt_shadow = 0;
+    if (UNLIKELY(c->rflags & (RFLAGS_TF | RFLAGS_RF)))
         end_step(v);
 }
 
-static __attribute__((noinline)) uint64_t next_rip(struct svm_vcpu *v)
+void svm_advance(struct vt_vcpu *vt, uint64_t rip)
+{
+    advance(svm_of(vt), rip);
+}
+
+static uint64_t next_rip(struct svm_vcpu *v)
 {
     if (v->vt.exit.raw == VMEXIT_IOIO)
         return v->vmcb->exitinfo2;
@@ -277,10 +282,18 @@ static __attribute__((noinline)) uint64_t next_rip(struct svm_vcpu *v)
     return code64 ? rip : (uint32_t)rip;
 }
 
+static __attribute__((noinline)) void skip_by_length(struct svm_vcpu *v)
+{
+    advance(v, next_rip(v));
+}
+
 void svm_skip(struct vt_vcpu *vt)
 {
     struct svm_vcpu *v = svm_of(vt);
-    svm_advance(vt, LIKELY(svm_caps.nrip) ? v->vmcb->nrip : next_rip(v));
+    if (LIKELY(svm_caps.nrip))
+        advance(v, v->vmcb->nrip);
+    else
+        skip_by_length(v);
 }
 
 uint32_t svm_pkru(struct vt_vcpu *vt)
@@ -293,7 +306,7 @@ void svm_flush_linear(struct vt_vcpu *vt)
 {
     struct svm_vcpu *v = svm_of(vt);
     if (svm_caps.flush_one)
-        v->vmcb->tlb_control = svm_caps.flush_one;
+        svm_set_flush(v, svm_caps.flush_one);
     else
         v->generation = 0; /* a new ASID at the next entry */
 }

@@ -27,8 +27,7 @@ void svm_inject(struct vt_vcpu *vt, const struct vt_event *event)
         info |= EVENT_ERROR_VALID | (uint64_t)event->error_code << EVENT_ERROR_SHIFT;
     if (UNLIKELY(v->stepping))
         svm_stop_stepping(v);
-    v->vmcb->eventinj = info;
-    v->event_set = true;
+    svm_set_event(v, info);
     if (event->type == VT_EVENT_NMI)
         block_nmi(v);
 }

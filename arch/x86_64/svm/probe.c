@@ -6,7 +6,9 @@
 #include "arch/x86_64/isa/cr.h"
 #include "arch/x86_64/isa/msr.h"
 #include "arch/x86_64/mmu/host.h"
+#include "arch/x86_64/svm/backend.h"
 #include "arch/x86_64/svm/insn.h"
+#include "arch/x86_64/vt/enter.h"
 
 enum { VECTOR_PROBE = 0xf2, ATTRIBUTES_CODE64 = 0x29b, ATTRIBUTES_DATA = 0xc93 };
 
@@ -37,7 +39,13 @@ static void setup(struct vmcb *c, hpa_t vmcb_hpa, hpa_t maps)
     c->rip = (uint64_t)(uintptr_t)svm_probe_guest;
 }
 
-bool svm_probe_masked_interrupt(const struct svm_cpu *cpu)
+/* Apart, since vt_enter() leaves no register for what a larger function keeps. */
+static __attribute__((noinline)) void run(struct svm_vcpu *v)
+{
+    (void)vt_enter(&svm_ops.run, &v->vt, 0);
+}
+
+bool svm_probe_masked_interrupt(struct svm_cpu *cpu)
 {
     static struct svm_vcpu v; /* too large for the stack; used once */
     static uint8_t tpr;
@@ -47,11 +55,13 @@ bool svm_probe_masked_interrupt(const struct svm_cpu *cpu)
         return true;
     v.vmcb = hpa_to_ptr(v.vmcb_hpa);
     v.tpr = &tpr;
+    v.cpu = cpu;
+    v.generation = cpu->generation;
     v.host_vmcb = cpu->host_vmcb;
     setup(v.vmcb, v.vmcb_hpa, maps);
     irq_set_handler(VECTOR_PROBE, ignore, NULL);
     lapic_send_self(VECTOR_PROBE);
-    (void)svm_enter(&v);
+    run(&v);
     irq_poll();
     irq_set_handler(VECTOR_PROBE, NULL, NULL);
     bool halted = v.vmcb->exitcode == VMEXIT_HLT;

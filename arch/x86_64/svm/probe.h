@@ -6,7 +6,7 @@
 
 /* An interrupt of the machine ends a stay in a guest with RFLAGS.IF = 0. On a CPU that svm_cpu_enable() has set up.
  * True also if it cannot be tried for want of memory. */
-bool svm_probe_masked_interrupt(const struct svm_cpu *cpu);
+bool svm_probe_masked_interrupt(struct svm_cpu *cpu);
 
 /* probe.asm: counts for a while, then halts */
 void svm_probe_guest(void);

@@ -40,6 +40,7 @@ struct svm_vcpu {
     uint8_t *tpr;           /* in the register page */
     uint8_t tpr_seen, v_tpr_seen; /* *tpr and V_TPR when they were last equal */
     bool event_set;         /* EVENTINJ is in use */
+    bool unsettled;         /* after the next exit settle() has something to do: an event, a flush, an IRET to watch */
     bool interrupt_window;  /* V_IRQ and the VINTR intercept are on */
     bool stepping;          /* TF is ours: NMI window */
     bool guest_tf;          /* what TF is to the guest while stepping */
@@ -65,8 +66,20 @@ static inline void svm_dirty(struct svm_vcpu *v, uint32_t parts)
     v->vmcb->clean &= ~parts;
 }
 
-/* entry.asm: into the guest and back, and on to svm_decode(); GIF is set and interrupts are off before and after. */
-uint32_t svm_enter(struct svm_vcpu *v);
+static inline void svm_set_event(struct svm_vcpu *v, uint64_t info)
+{
+    v->vmcb->eventinj = info;
+    v->event_set = v->unsettled = true;
+}
+
+static inline void svm_set_flush(struct svm_vcpu *v, uint8_t tlb_control)
+{
+    v->vmcb->tlb_control = tlb_control;
+    v->unsettled = true;
+}
+
+/* entry.asm. There is no timer to end the stay: the caller has armed the APIC's (features.preemption_timer is false). */
+uint32_t svm_run(struct vt_vcpu *v, uint64_t ticks);
 
 /* caps.c */
 enum vt_status svm_init(const struct vt_env *env);
@@ -100,11 +113,17 @@ uint32_t svm_pkru(struct vt_vcpu *v);
 void svm_flush_linear(struct vt_vcpu *v);
 void svm_snapshot(struct vt_vcpu *v, struct vt_snapshot *out);
 
-/* run.c */
-uint32_t svm_run(struct vt_vcpu *v, uint64_t ticks);
-
-/* exit.c: v->vt.exit from the VMCB; returns its kind */
+/* run.c: v->vt.exit from the VMCB; returns its kind */
 uint32_t svm_decode(struct svm_vcpu *v);
+
+/* exit.c */
+struct svm_exit_row {
+    uint32_t kind;
+    uint32_t (*decode)(struct svm_vcpu *v, struct vt_exit *exit); /* sets and returns exit->kind; NULL: kind is all */
+};
+#define SVM_EXIT_ROWS (VMEXIT_TLBSYNC + 1)
+extern const struct svm_exit_row svm_exit_rows[SVM_EXIT_ROWS];
+uint32_t svm_decode_beyond(struct svm_vcpu *v, struct vt_exit *exit, uint64_t code); /* codes that have no row */
 
 /* inject.c */
 void svm_inject(struct vt_vcpu *v, const struct vt_event *event);

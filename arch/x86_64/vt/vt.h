@@ -207,7 +207,8 @@ struct vt_ops {
     void (*apic_request)(struct vt_vcpu *v, uint8_t vector); /* RVI is to be no lower than this */
     void (*apic_eoi_exits)(struct vt_vcpu *v, const uint64_t bitmap[4]); /* vectors whose EOI has to exit */
     void (*apic_mode)(struct vt_vcpu *v, bool enabled, bool x2apic);
-    void (*tpr_threshold)(struct vt_vcpu *v, uint8_t class); /* exit when the TPR's class falls below; 0: never */
+    /* Without it: exit when the TPR's class falls below; 0: never. Called, too, after each change of the page's TPR. */
+    void (*tpr_threshold)(struct vt_vcpu *v, uint8_t class);
 
     void (*set_tsc_offset)(struct vt_vcpu *v, uint64_t offset);
     void (*nested_flush)(hpa_t nested_root); /* after an entry of the nested tables was made stricter, on this pCPU */
