@@ -117,6 +117,7 @@ PURE_FILES := boot/memory_map.c boot/last_log.c boot/mb2/mb2_convert.c arch/x86_
 PURE_FILES += arch/x86_64/cpu/calibrate.c $(wildcard drivers/acpi*.c)
 PURE_FILES += drivers/uart.c drivers/fb.c drivers/font.c drivers/i8042.c drivers/scancode.c hv/terminals.c
 PURE_FILES += hv/vm/cpuid.c $(wildcard arch/x86_64/vmx/entry_check*.c arch/x86_64/svm/entry_check*.c)
+PURE_FILES += $(wildcard hv/trace/explain*.c)
 PURE_FILES += hv/vm/access.c hv/vm/linear.c hv/vm/task_segment.c hv/vm/task_switch.c
 PURE_C := $(PURE_FILES) $(filter-out hv/lib/str.c hv/part/create.c hv/part/start.c hv/part/control.c, $(sort $(foreach d,$(PURE_DIRS),$(wildcard $d/*.c))))
 TEST_CFLAGS := -std=gnu11 -D_DEFAULT_SOURCE -O1 -g -I. -I$(B)/gen -fsanitize=address,undefined -fno-sanitize-recover=all $(WARN)
@@ -138,6 +139,11 @@ $(B)/unit/%: $(B)/host/tests/unit/%.o $(B)/host/tests/unit/test.o $(B)/host/libp
 .SECONDARY:
 unit: $(TESTS)
 	@scripts/run-unit-tests $(TESTS)
+
+# docs/explain.md, from the table that it is compared with.
+.PHONY: explain-page
+explain-page: $(B)/unit/hv/trace/test_explain
+	$(Q)EXPLAIN_WRITE=1 $<
 
 # ---- checks that need no emulator -----------------------------------------------------------------------------------
 # Each header compiles alone, with gcc and clang; each C file passes clang's warnings, too.

@@ -163,6 +163,12 @@ static void info(void *ctx, size_t index, const struct shell_printer *out)
     show_devices(p, out);
 }
 
+static const char *backend(void *ctx)
+{
+    (void)ctx;
+    return vt.name;
+}
+
 static bool vga_text(void *ctx, size_t index, uint8_t cells[SHELL_VGA_ROWS * SHELL_VGA_COLUMNS * 2])
 {
     (void)ctx;
@@ -220,6 +226,7 @@ static size_t list_cpus(void *ctx, struct shell_cpu *out, size_t max)
 /* .machine is the composition root's. */
 const struct shell_ops monitor_ops = {
     .version = TRAPEZE_VERSION,
+    .backend = backend,
     .partitions = list_partitions,
     .control = control,
     .info = info,

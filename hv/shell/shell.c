@@ -135,6 +135,11 @@ static bool take_arguments(struct shell *s, const struct shell_command *c, const
     }
     if (w->count < 2)
         return true;
+    if (c->argument == SHELL_OPTIONAL_WORD) {
+        call->word = w->text[1];
+        call->word_len = w->len[1];
+        return true;
+    }
     if (c->argument == SHELL_OPTIONAL_NUMBER) {
         if (fmt_parse_u64(w->text[1], w->len[1], &call->number))
             return true;

@@ -9,11 +9,14 @@ enum shell_argument {
     SHELL_NO_ARGUMENT,
     SHELL_PARTITION,       /* a partition's name or number; looked up before the command runs */
     SHELL_OPTIONAL_NUMBER,
+    SHELL_OPTIONAL_WORD,   /* as typed */
 };
 
 struct shell_call {
     size_t partition;      /* index, with SHELL_PARTITION */
     uint64_t number;       /* with SHELL_OPTIONAL_NUMBER; 0: none was given */
+    const char *word;      /* with SHELL_OPTIONAL_WORD, `word_len` characters; NULL: none was given */
+    size_t word_len;
 };
 
 struct shell_command {
@@ -27,6 +30,9 @@ struct shell_command {
 
 extern const struct shell_command shell_commands[];
 extern const size_t shell_command_count;
+
+/* shell_explain.c */
+void shell_run_explain(struct shell *s, const struct shell_command *self, const struct shell_call *call);
 
 /* One line of output; control characters in it are replaced. */
 void shell_line(struct shell *s, const char *format, ...) PRINTF(2, 3);

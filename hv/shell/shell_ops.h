@@ -50,6 +50,7 @@ struct shell_printer {
 struct shell_ops {
     void *ctx;
     const char *version;       /* one line */
+    const char *(*backend)(void *ctx); /* the virtualization extension in use, by name */
     size_t (*partitions)(void *ctx, struct shell_partition *out, size_t max);
     /* Returns NULL if it is done (or under way), else why not: a static sentence without a full stop. */
     const char *(*control)(void *ctx, size_t partition, enum shell_action action);

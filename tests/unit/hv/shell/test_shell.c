@@ -75,6 +75,12 @@ static size_t exits(void *ctx, size_t partition, struct shell_exit *out, size_t 
     return 3;
 }
 
+static const char *backend(void *ctx)
+{
+    (void)ctx;
+    return "VT-x";
+}
+
 static size_t cpus(void *ctx, struct shell_cpu *out, size_t max)
 {
     (void)ctx, (void)max;
@@ -100,7 +106,7 @@ static void machine(void *ctx, enum shell_machine what)
 }
 
 static const struct shell_ops ops = {
-    .version = "Trapeze 0.1", .partitions = partitions, .control = control, .info = info, .vga_text = vga_text,
+    .version = "Trapeze 0.1", .backend = backend, .partitions = partitions, .control = control, .info = info, .vga_text = vga_text,
     .exits = exits, .cpus = cpus, .log_tail = log_tail, .machine = machine,
 };
 
@@ -280,6 +286,22 @@ TEST(exits_are_sorted_by_cost_and_leave_out_what_never_happened)
     CHECK(!strstr(screen, "never"));
     CHECK(contains("CPUID                                      10         100    0.0%"));
     CHECK(contains(" 99.9%  The guest has nothing to do."));
+}
+
+TEST(explain_knows_kinds_by_name_and_by_this_cpu_s_number_and_lists_them)
+{
+    fresh();
+    type("explain hlt\r");
+    CHECK(contains("hlt: HLT\r\n  what       The guest has nothing to do"));
+    CHECK(contains("  VT-x       exit reason 12: \"HLT exiting\""));
+    CHECK(contains("  AMD-V      EXITCODE 78h"));
+    type("explain 55\r");
+    CHECK(contains("xsetbv: XSETBV"));
+    type("explain\r");
+    CHECK(contains("  unknown            cpuid              hypercall          io"));
+    CHECK(contains("entry-failed"));
+    type("explain cpudi\r");
+    CHECK(contains("there is no kind of exit \"cpudi\": did you mean cpuid?"));
 }
 
 TEST(log_shows_the_last_lines)
