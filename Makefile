@@ -112,7 +112,7 @@ $(B)/BOOTX64.EFI: $(EFI_O)
 	  --target efi-app-x86_64 --subsystem=10 $(B)/bootx64.so $@
 
 # ---- unit tests on the host: every C file without assembly, under ASan and UBSan ------------------------------------
-PURE_DIRS := hv/lib hv/dev hv/sched hv/part hv/mem hv/con hv/shell arch/x86_64/emul arch/x86_64/mmu
+PURE_DIRS := hv/lib hv/trace hv/dev hv/sched hv/part hv/mem hv/con hv/shell arch/x86_64/emul arch/x86_64/mmu
 PURE_FILES := boot/memory_map.c boot/last_log.c boot/mb2/mb2_convert.c arch/x86_64/cpu/preflight.c boot/uefi/elf_image.c
 PURE_FILES += arch/x86_64/cpu/calibrate.c $(wildcard drivers/acpi*.c)
 PURE_FILES += drivers/uart.c drivers/fb.c drivers/font.c drivers/i8042.c drivers/scancode.c hv/terminals.c
