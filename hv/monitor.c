@@ -7,6 +7,7 @@
 #include "hv/part/partition.h"
 #include "hv/version.h"
 #include "hv/vm/dispatch.h"
+#include "hv/vm/postmortem.h"
 
 /* ---- rates ------------------------------------------------------------------------------------------------------- */
 
@@ -169,6 +170,12 @@ static const char *backend(void *ctx)
     return vt.name;
 }
 
+static bool postmortem(void *ctx, size_t index, const struct shell_printer *out)
+{
+    (void)ctx;
+    return index < partition_count && partitions[index] && postmortem_lines(partitions[index], out->line, out->ctx);
+}
+
 static bool vga_text(void *ctx, size_t index, uint8_t cells[SHELL_VGA_ROWS * SHELL_VGA_COLUMNS * 2])
 {
     (void)ctx;
@@ -230,6 +237,7 @@ const struct shell_ops monitor_ops = {
     .partitions = list_partitions,
     .control = control,
     .info = info,
+    .postmortem = postmortem,
     .vga_text = vga_text,
     .exits = exits,
     .cpus = list_cpus,

@@ -1,4 +1,4 @@
-/* The commands that explain exits. */
+/* The commands that explain: what an exit means, and why a guest could not go on. */
 #include "hv/lib/fmt.h"
 #include "hv/shell/shell_command.h"
 #include "hv/trace/explain.h"
@@ -47,4 +47,10 @@ void shell_run_explain(struct shell *s, const struct shell_command *self, const 
         no_such_kind(s, self->name, call->word, call->word_len);
     for (unsigned i = 0; i < count; i++)
         explain_print(kinds[i], EXPLAIN_BOTH, print_line, s);
+}
+
+void shell_run_postmortem(struct shell *s, const struct shell_command *self, const struct shell_call *call)
+{
+    if (!s->ops->postmortem(s->ops->ctx, call->partition, &(struct shell_printer){ print_line, s }))
+        shell_line(s, "%s: %s never failed: there is nothing to show", self->name, s->partitions[call->partition].name);
 }

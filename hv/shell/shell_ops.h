@@ -56,6 +56,8 @@ struct shell_ops {
     const char *(*control)(void *ctx, size_t partition, enum shell_action action);
     /* Registers, memory map, devices, in lines of at most 79 characters. */
     void (*info)(void *ctx, size_t partition, const struct shell_printer *out);
+    /* What was noted when the partition could not go on; false: it never was so. */
+    bool (*postmortem)(void *ctx, size_t partition, const struct shell_printer *out);
     /* The text page at guest-physical B8000h: character and attribute bytes. False: it has none. */
     bool (*vga_text)(void *ctx, size_t partition, uint8_t cells[SHELL_VGA_ROWS * SHELL_VGA_COLUMNS * 2]);
     size_t (*exits)(void *ctx, size_t partition, struct shell_exit *out, size_t max);

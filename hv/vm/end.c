@@ -3,6 +3,7 @@
 #include "hv/lib/log.h"
 #include "hv/lib/str.h"
 #include "hv/vm/output.h"
+#include "hv/vm/postmortem.h"
 #include "hv/vm/vm.h"
 
 #define SHORTEST_DELAY_NS UINT64_C(100000000)
@@ -14,6 +15,7 @@ struct partition *partitions[VM_MAX_PARTITIONS];
 unsigned partition_count;
 
 static vm_output_t output;
+static spinlock_t telling; /* one post-mortem at a time: two vCPUs of a partition may fail at once */
 
 void vm_set_output(vm_output_t fn)
 {
@@ -73,6 +75,11 @@ void partition_end_with_status(struct partition *p, uint32_t status)
     (void)end(p, WISH_STOP, text, &status);
 }
 
+static void log_text(void *part, const char *text)
+{
+    log_line("%s: %s", ((struct partition *)part)->name, text);
+}
+
 void partition_fail(struct vcpu *v, const char *format, ...)
 {
     char what[200];
@@ -84,6 +91,10 @@ void partition_fail(struct vcpu *v, const char *format, ...)
     va_end(args);
     log_line("%s: stopped: vCPU %u at %04lx:%016lx: %s", p->name, v->index, vt.get(v->vt, VT_SELECTOR + VT_CS),
              vt.get(v->vt, VT_RIP), what);
+    spin_lock(&telling);
+    postmortem_take(v);
+    (void)postmortem_lines(p, log_text, p);
+    spin_unlock(&telling);
     p->told = true;
     bool restart = p->config->on_crash == PARTITION_RESTART;
     partition_end(p, restart ? WISH_RESTART : WISH_STOP, what);

@@ -305,18 +305,6 @@ bool vcpu_has_event(struct vcpu *v)
 
 /* ---- exceptions -------------------------------------------------------------------------------------------------- */
 
-static bool contributory(unsigned vector)
-{
-    return vector < 32 && (EXC_CONTRIBUTORY >> vector & 1);
-}
-
-/* SDM vol 3, "Interrupt 8-Double Fault Exception (#DF)", table of conditions. */
-static bool makes_double_fault(unsigned first, unsigned second)
-{
-    return (contributory(first) && contributory(second)) ||
-           (first == EXC_PF && (contributory(second) || second == EXC_PF));
-}
-
 /* An exception came while this was delivered, and is served first. What comes from an instruction or is a fault of one
  * will come again when the instruction is done anew; these two would not. */
 static void keep_for_later(struct vcpu *v, const struct vt_event *event)
@@ -341,7 +329,7 @@ void vcpu_exception(struct vcpu *v, uint8_t vector, bool has_error, uint32_t err
         } else if (first.type == VT_EVENT_EXCEPTION && first.vector == EXC_DF) {
             partition_fail(v, "triple fault: %s while delivering #DF", vector == EXC_PF ? "#PF" : "an exception");
             return;
-        } else if (first.type == VT_EVENT_EXCEPTION && makes_double_fault(first.vector, vector)) {
+        } else if (first.type == VT_EVENT_EXCEPTION && exc_makes_double_fault(first.vector, vector)) {
             e = (struct vt_event){ .vector = EXC_DF, .type = VT_EVENT_EXCEPTION, .has_error_code = true };
         }
     }

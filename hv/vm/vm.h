@@ -36,6 +36,7 @@
 #define VM_MAX_PARTITIONS 16
 #define VM_MAX_VCPUS      16
 #define VM_TSC_NEVER      UINT64_MAX
+#define VM_POSTMORTEM_SIZE 6144
 
 struct partition;
 struct part_files; /* hv/part/partition.h */
@@ -170,6 +171,7 @@ struct partition {
     uint32_t complaints;          /* bits of enum partition_complaint already logged */
     unsigned logged_port_count, logged_msr_count; /* unclaimed ports and unknown MSRs are logged once each, the first few */
     uint32_t logged_msrs[32];
+    char postmortem[VM_POSTMORTEM_SIZE]; /* hv/vm/postmortem.h; of the last vCPU that could not go on */
 };
 
 enum partition_wish { WISH_NONE, WISH_RESTART, WISH_STOP, WISH_RESUME };

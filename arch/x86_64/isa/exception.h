@@ -47,4 +47,13 @@ static inline bool exc_has_error_code(unsigned vector)
 /* Classes of SDM vol 3, "Conditions for Generating a Double Fault". */
 #define EXC_CONTRIBUTORY ((1u << EXC_DE) | (1u << EXC_TS) | (1u << EXC_NP) | (1u << EXC_SS) | (1u << EXC_GP) | (1u << EXC_CP))
 
+/* `second` is raised while `first` is delivered: the table of SDM vol 3, "Interrupt 8-Double Fault Exception (#DF)". */
+static inline bool exc_makes_double_fault(unsigned first, unsigned second)
+{
+    bool contributory = second < EXC_COUNT && (EXC_CONTRIBUTORY >> second & 1);
+    if (first == EXC_PF)
+        return contributory || second == EXC_PF;
+    return first < EXC_COUNT && (EXC_CONTRIBUTORY >> first & 1) && contributory;
+}
+
 #endif

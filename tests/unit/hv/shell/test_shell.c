@@ -75,6 +75,15 @@ static size_t exits(void *ctx, size_t partition, struct shell_exit *out, size_t 
     return 3;
 }
 
+static bool postmortem(void *ctx, size_t partition, const struct shell_printer *out)
+{
+    (void)ctx;
+    if (partition != 2)
+        return false;
+    out->line(out->ctx, "post-mortem of vCPU 0");
+    return true;
+}
+
 static const char *backend(void *ctx)
 {
     (void)ctx;
@@ -106,7 +115,7 @@ static void machine(void *ctx, enum shell_machine what)
 }
 
 static const struct shell_ops ops = {
-    .version = "Trapeze 0.1", .backend = backend, .partitions = partitions, .control = control, .info = info, .vga_text = vga_text,
+    .version = "Trapeze 0.1", .backend = backend, .postmortem = postmortem, .partitions = partitions, .control = control, .info = info, .vga_text = vga_text,
     .exits = exits, .cpus = cpus, .log_tail = log_tail, .machine = machine,
 };
 
@@ -302,6 +311,15 @@ TEST(explain_knows_kinds_by_name_and_by_this_cpu_s_number_and_lists_them)
     CHECK(contains("entry-failed"));
     type("explain cpudi\r");
     CHECK(contains("there is no kind of exit \"cpudi\": did you mean cpuid?"));
+}
+
+TEST(postmortem_shows_why_a_guest_could_not_go_on)
+{
+    fresh();
+    type("postmortem memtest\r");
+    CHECK(contains("post-mortem of vCPU 0\r\n"));
+    type("postmortem linux\r");
+    CHECK(contains("linux never failed"));
 }
 
 TEST(log_shows_the_last_lines)
