@@ -122,6 +122,7 @@ PURE_FILES += hv/vm/access.c hv/vm/delivery.c hv/vm/postmortem.c hv/vm/linear.c 
 PURE_C := $(PURE_FILES) $(filter-out hv/lib/str.c hv/part/create.c hv/part/start.c hv/part/control.c, $(sort $(foreach d,$(PURE_DIRS),$(wildcard $d/*.c))))
 TEST_CFLAGS := -std=gnu11 -D_DEFAULT_SOURCE -O1 -g -I. -I$(B)/gen -fsanitize=address,undefined -fno-sanitize-recover=all $(WARN)
 PURE_O := $(PURE_C:%.c=$(B)/host/%.o)
+SCRIPT_TESTS := $(sort $(wildcard tests/unit/scripts/test_*.py))
 TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(shell find tests/unit -name 'test_*.c')))
 
 $(B)/host/%.o: %.c
@@ -138,7 +139,7 @@ $(B)/unit/%: $(B)/host/tests/unit/%.o $(B)/host/tests/unit/test.o $(B)/host/libp
 .PHONY: unit check clean size
 .SECONDARY:
 unit: $(TESTS)
-	@scripts/run-unit-tests $(TESTS)
+	@scripts/run-unit-tests $(TESTS) $(SCRIPT_TESTS)
 
 # docs/explain.md, from the table that it is compared with.
 .PHONY: explain-page
