@@ -26,6 +26,7 @@
 #include "hv/vm/dispatch.h"
 #include "hv/vm/exits.h"
 #include "hv/vm/output.h"
+#include "hv/vm/tracing.h"
 
 #define CONFIG_FILE     "trapeze.cfg"
 #define POLL_NS         UINT64_C(5000000)    /* keyboard and serial line are looked at this often at least */
@@ -268,6 +269,15 @@ static void enable_virtualization(void)
         panic("CPU %u cannot enter %s operation (the reason is above)", cpu, vt.name);
 }
 
+/* "without=trace": to measure what the trace costs. */
+static void start_trace(void)
+{
+    if (asked_to_do_without("trace"))
+        log_line("trace: off, as asked for");
+    else if (tracing_start(&machine.pages) < root.cpus)
+        log_line("trace: there is not enough memory for all CPUs: some do not trace");
+}
+
 static void ap_main(struct pcpu *p)
 {
     (void)p;
@@ -288,6 +298,7 @@ static void on_own_stack(void *arg)
     exit_msr_init();
     dispatch_init(keep_house);
     root.cpus = bringup_other_cpus(ap_main);
+    start_trace();
     guard_against_masked_guests();
     if (str_find(root.info->cmdline, "spoil-entry"))
         partition_spoil_entries();

@@ -6,6 +6,7 @@
 #include "hv/lib/str.h"
 #include "hv/part/partition.h"
 #include "hv/vm/dispatch.h"
+#include "hv/vm/tracing.h"
 
 static void park_all(struct partition *p)
 {
@@ -23,6 +24,7 @@ static const char *pause(struct partition *p)
 {
     if (!change_state(p, PART_RUNNING, PART_PAUSED))
         return "it is not running";
+    tracing_partition(TRACE_PARTITION, p, TRACE_PAUSE, 0);
     park_all(p);
     return NULL;
 }
@@ -66,7 +68,9 @@ static const char *stop(struct partition *p, enum partition_wish wish)
     forget_delay(p);
     if (ended)
         return NULL;
-    bool stopped = change_state(p, PART_PAUSED, PART_ENDED) || cancel_restart(p);
+    bool was_paused = change_state(p, PART_PAUSED, PART_ENDED), stopped = was_paused || cancel_restart(p);
+    if (was_paused)
+        tracing_partition(TRACE_PARTITION, p, TRACE_END, 0);
     if (wish == WISH_STOP && !stopped)
         return "it is not running";
     str_copy(p->reason, sizeof p->reason, reason);
@@ -108,6 +112,7 @@ static void carry_out_resume(struct partition *p)
     spin_lock(&p->lock);
     p->device_deadline_tsc = vm_vtime_to_tsc(p, p->device_deadline);
     spin_unlock(&p->lock);
+    tracing_partition(TRACE_PARTITION, p, TRACE_RESUME, 0);
     partition_release(p);
 }
 

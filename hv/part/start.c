@@ -10,6 +10,7 @@
 #include "hv/part/partition.h"
 #include "hv/vm/apic_page.h"
 #include "hv/vm/dispatch.h"
+#include "hv/vm/tracing.h"
 
 static bool write_memory(void *ctx, gpa_t gpa, const void *data, uint64_t len)
 {
@@ -194,6 +195,7 @@ enum partition_result partition_start(struct partition *p)
     p->started_at = rdtsc();
     for (unsigned i = 0; i < p->vcpu_count; i++)
         reset_vcpu(p->vcpus[i], &loaded.cpu);
+    tracing_partition(TRACE_PARTITION, p, TRACE_START, 0);
     partition_release(p);
     return PARTITION_OK;
 }

@@ -66,18 +66,25 @@ enum trace_partition { TRACE_START, TRACE_END, TRACE_PAUSE, TRACE_RESUME };
 struct trace_record {
     uint64_t tsc;      /* host TSC; of an exit: when the guest stopped */
     uint64_t rip;
-    uint64_t info;
-    uint8_t kind;
-    uint8_t type;      /* enum trace_type */
-    uint8_t partition; /* index, or TRACE_NOBODY */
-    uint8_t vcpu;
-    uint32_t ticks;    /* modulo 2^32 */
+    union {
+        uint64_t info;
+        struct { uint32_t info_low, info_high; };
+    };
+    union {
+        struct {
+            uint8_t kind;
+            uint8_t type;      /* enum trace_type */
+            uint8_t partition; /* index, or TRACE_NOBODY */
+            uint8_t vcpu;
+            uint32_t ticks;    /* modulo 2^32 */
+        };
+        uint64_t who;          /* TRACE_WHO | kind: all of these at once, with no ticks */
+    };
 };
 HW_SIZE(struct trace_record, 32);
 HW_OFFSET(struct trace_record, kind, 24);
 HW_OFFSET(struct trace_record, ticks, 28);
 
-/* kind, type, partition and vcpu as one number, as the hot path writes them, with ticks = 0. */
 #define TRACE_WHO(type, partition, vcpu) ((uint32_t)(type) << 8 | (uint32_t)(partition) << 16 | (uint32_t)(vcpu) << 24)
 
 /* The word of a type or layout, "?" for a number that is none. */

@@ -2,20 +2,6 @@
 
 _Static_assert((TRACE_RING_RECORDS & (TRACE_RING_RECORDS - 1)) == 0, "a mask makes an index");
 
-static void fill(struct trace_record *r, uint32_t who, unsigned kind, uint64_t tsc, uint64_t rip, uint64_t info)
-{
-    *r = (struct trace_record){ .tsc = tsc, .rip = rip, .info = info, .kind = (uint8_t)kind, .type = (uint8_t)(who >> 8),
-                                .partition = (uint8_t)(who >> 16), .vcpu = (uint8_t)(who >> 24) };
-}
-
-void trace_put(struct trace_ring *ring, uint32_t who, unsigned kind, uint64_t tsc, uint64_t rip, uint64_t info)
-{
-    if (!ring)
-        return;
-    fill(trace_ring_open(ring), who, kind, tsc, rip, info);
-    trace_ring_close(ring);
-}
-
 static uint64_t head_of(const struct trace_ring *ring)
 {
     return *(const volatile uint64_t *)&ring->head / sizeof(struct trace_record);

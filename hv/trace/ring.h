@@ -34,7 +34,17 @@ static inline void trace_ring_close(struct trace_ring *ring)
 }
 
 /* A whole record; `who` is made by TRACE_WHO. A ring that is NULL is none. */
-void trace_put(struct trace_ring *ring, uint32_t who, unsigned kind, uint64_t tsc, uint64_t rip, uint64_t info);
+static inline void trace_put(struct trace_ring *ring, uint32_t who, uint8_t kind, uint64_t tsc, uint64_t rip, uint64_t info)
+{
+    if (UNLIKELY(!ring))
+        return;
+    struct trace_record *r = trace_ring_open(ring);
+    r->tsc = tsc;
+    r->rip = rip;
+    r->info = info;
+    r->who = who | kind;
+    trace_ring_close(ring);
+}
 
 /* ---- reading ---- */
 

@@ -5,6 +5,7 @@
 #include "arch/x86_64/cpu/lapic.h"
 #include "arch/x86_64/cpu/pcpu.h"
 #include "arch/x86_64/cpu/tsc.h"
+#include "hv/vm/tracing.h"
 
 enum { VECTOR_TIMER = 0xf0, VECTOR_KICK = 0xf1 };
 #define LONGEST_TURN (UINT64_C(1) << 31) /* TSC ticks; the backends' timers have 32 bits */
@@ -19,6 +20,7 @@ struct dispatcher {
     const struct partition *last; /* whose vCPU was loaded here last, for comparison only; own */
     struct vcpu *running;    /* in vcpu_run(); own, a hint for others */
     uint64_t busy_ns;        /* own, a hint for others */
+    bool idle;               /* the trace has it already; own */
 } __attribute__((aligned(64)));
 
 static struct dispatcher dispatchers[PCPU_MAX];
@@ -75,6 +77,7 @@ static void wake_due(struct dispatcher *d, uint64_t tsc, uint64_t ns)
         struct vcpu *v = d->timers;
         timer_remove(d, v);
         atomic_fetch_or(&v->requests, VCPU_REQ_TIMER);
+        tracing_vcpu_at(tsc, TRACE_WAKE, v, 0, VCPU_REQ_TIMER);
         (void)!sched_wake(&d->rq, &v->sched, ns); /* this pCPU is about to pick anyway */
     }
 }
@@ -136,6 +139,8 @@ void vcpu_kick(struct vcpu *v, uint32_t requests)
     }
     uint64_t allowed = v->sched.allowed;
     spin_unlock(&d->lock);
+    if (woken)
+        tracing_vcpu(TRACE_WAKE, v, 0, requests);
     if (preempts)
         preempt(d, cpu);
     else if (running && cpu != pcpu_this()->index)
@@ -267,18 +272,35 @@ static struct decision decide(struct dispatcher *d, unsigned me)
     return out;
 }
 
+static void trace_turn(const struct vcpu *v, const struct vcpu *before, uint64_t from, uint64_t until)
+{
+    bool loads = before != v;
+    uint32_t who = before ? (uint32_t)before->trace_exit : UINT32_MAX;
+    trace_put(tracing_here(), tracing_who(TRACE_RUN, v), loads, from, loads ? who >> 16 : 0, until);
+}
+
+static void trace_end_of_turn(const struct vcpu *v, enum vcpu_next next, uint64_t from, uint64_t now)
+{
+    enum trace_leave why = next != VCPU_BLOCK ? TRACE_LEAVE_YIELD : v->parked ? TRACE_LEAVE_PARK : TRACE_LEAVE_BLOCK;
+    tracing_vcpu_at(now, TRACE_LEAVE, v, (uint8_t)why, now - from);
+}
+
 static void run_turn(struct dispatcher *d, const struct decision *turn)
 {
-    struct vcpu *v = turn->vcpu;
+    struct vcpu *v = turn->vcpu, *before = d->loaded;
     uint64_t from = rdtsc(); /* who gets the pCPU pays for the change */
     load(d, v);
     if (turn->waiting_on)
         invite_thief(turn->waiting_on, pcpu_this()->index); /* only now: one just pushed aside was pinned */
     d->running = v;
     uint64_t until = MIN(turn->until, from + LONGEST_TURN);
+    trace_turn(v, before, from, until);
     enum vcpu_next next = vcpu_run(v, until);
     d->running = NULL;
-    end_turn(d, v, next, tsc_to_ns(rdtsc() - from));
+    d->idle = false;
+    uint64_t now = rdtsc();
+    trace_end_of_turn(v, next, from, now);
+    end_turn(d, v, next, tsc_to_ns(now - from));
 }
 
 static bool steal(struct dispatcher *d, unsigned me)
@@ -290,11 +312,13 @@ static bool steal(struct dispatcher *d, unsigned me)
         struct dispatcher *first = from < d ? from : d, *second = from < d ? d : from;
         spin_lock(&first->lock);
         spin_lock(&second->lock);
-        bool got = sched_steal(&from->rq, &d->rq, now_ns()) != NULL;
+        struct sched_entity *got = sched_steal(&from->rq, &d->rq, now_ns());
         spin_unlock(&second->lock);
         spin_unlock(&first->lock);
-        if (got)
+        if (got) {
+            tracing_vcpu(TRACE_STEAL, vcpu_of(got), 0, (uint64_t)(from - dispatchers));
             return true;
+        }
     }
     return false;
 }
@@ -306,6 +330,9 @@ static bool has_work(struct dispatcher *d)
 
 static void idle(struct dispatcher *d, unsigned me, uint64_t until)
 {
+    if (!d->idle)
+        trace_put(tracing_here(), TRACE_WHO(TRACE_IDLE, TRACE_NOBODY, TRACE_NOBODY), 0, rdtsc(), 0, until);
+    d->idle = true;
     cpu_idle_arm();
     atomic_fetch_or(&idle_cpus, UINT64_C(1) << me);
     if (until != VM_TSC_NEVER)

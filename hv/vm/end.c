@@ -4,6 +4,7 @@
 #include "hv/lib/str.h"
 #include "hv/vm/output.h"
 #include "hv/vm/postmortem.h"
+#include "hv/vm/tracing.h"
 #include "hv/vm/vm.h"
 
 #define SHORTEST_DELAY_NS UINT64_C(100000000)
@@ -43,6 +44,7 @@ static bool end(struct partition *p, enum partition_wish wish, const char *reaso
     uint32_t running = PART_RUNNING;
     if (!atomic_compare_exchange_strong(&p->state, &running, PART_ENDING))
         return false;
+    tracing_partition(TRACE_PARTITION, p, TRACE_END, 0);
     str_copy(p->reason, sizeof p->reason, reason);
     p->has_status = status;
     p->exit_status = status ? *status : 0;

@@ -3,6 +3,7 @@
 #ifndef HV_VM_EXITS_H
 #define HV_VM_EXITS_H
 
+#include "hv/trace/record.h"
 #include "hv/vm/vm.h"
 
 /* Once, before any vCPU runs. */
@@ -10,6 +11,13 @@ void exit_msr_init(void);
 
 typedef enum vcpu_next (*exit_handler_t)(struct vcpu *v, const struct vt_exit *exit);
 extern const exit_handler_t exit_handlers[VT_EXIT_KINDS];
+
+/* Where in struct vt_vcpu a trace record's `info` is at the exit, and its upper half afterwards. */
+struct exit_info {
+    uint8_t layout;        /* enum trace_info */
+    uint8_t before, after;
+} __attribute__((aligned(4))); /* a row is found without a multiplication */
+extern const struct exit_info exit_infos[VT_EXIT_KINDS];
 
 /* exit_*.c, one file per subject */
 #define EXIT_HANDLER(name) enum vcpu_next exit_##name(struct vcpu *v, const struct vt_exit *exit)

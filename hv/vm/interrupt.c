@@ -5,12 +5,14 @@
 #include "hv/dev/apic_route.h"
 #include "hv/vm/apic_page.h"
 #include "hv/vm/pv.h"
+#include "hv/vm/tracing.h"
 #include "hv/vm/vm.h"
 
 /* ---- routing ---------------------------------------------------------------------------------------------------- */
 
 static void deliver_to(struct vcpu *v, const struct apic_message *m)
 {
+    tracing_vcpu(TRACE_INTERRUPT, v, m->vector, m->mode);
     switch (m->mode) {
     case APIC_FIXED:
     case APIC_LOWEST_PRIORITY:
@@ -75,6 +77,10 @@ const struct vlapic_ops vcpu_lapic_ops = { .send_ipi = send_ipi, .eoi = broadcas
 void partition_set_gsi(void *part, unsigned gsi, bool level)
 {
     struct partition *p = part;
+    if (level != (p->gsi_levels >> gsi & 1)) {
+        p->gsi_levels ^= 1u << gsi;
+        tracing_partition(TRACE_LINE, p, (uint8_t)gsi, level);
+    }
     if (gsi < VPIC_IRQS)
         vpic_set_irq(&p->pic, gsi, level);
     vioapic_set_line(&p->ioapic, gsi == 0 ? 2 : gsi, level);
@@ -161,6 +167,8 @@ void vcpu_timers(struct vcpu *v)
     uint64_t tsc = rdtsc(), guest_tsc = vm_guest_tsc_at(v, tsc);
     bool by_tsc = vlapic_next_tsc_deadline(&v->lapic) <= guest_tsc;
 
+    if (tsc >= v->deadline)
+        tracing_vcpu_at(tsc, TRACE_TIMER, v, 0, tsc - v->deadline);
     if (LIKELY(by_tsc))
         vlapic_expire(&v->lapic, 0, guest_tsc);
     else if (vlapic_next_deadline(&v->lapic) != VTIME_NEVER)
@@ -177,10 +185,17 @@ static bool pic_waits(const struct vcpu *v)
     return v->index == 0 && vpic_intr(&v->part->pic) && vlapic_accepts_extint(&v->lapic);
 }
 
+static void inject(struct vcpu *v, const struct vt_event *e)
+{
+    uint64_t error = e->has_error_code ? TRACE_INJECT_HAS_ERROR | (uint64_t)e->error_code << 32 : 0;
+    tracing_vcpu_at(rdtsc(), TRACE_INJECT, v, e->vector, e->type | error);
+    vt.inject(v->vt, e);
+}
+
 static void inject_interrupt(struct vcpu *v, uint8_t vector)
 {
     struct vt_event e = { .vector = vector, .type = VT_EVENT_INTERRUPT };
-    vt.inject(v->vt, &e);
+    inject(v, &e);
 }
 
 static void inject_from_pic(struct vcpu *v)
@@ -224,7 +239,7 @@ static __attribute__((noinline)) bool deliver_nmi(struct vcpu *v)
     if (!vt.can_take_nmi(v->vt))
         return true;
     v->nmi_pending = false;
-    vt.inject(v->vt, &e);
+    inject(v, &e);
     return false;
 }
 
@@ -337,5 +352,5 @@ void vcpu_exception(struct vcpu *v, uint8_t vector, bool has_error, uint32_t err
      * Exception Condition". */
     if (e.vector != EXC_DB && e.vector != EXC_DF)
         vt.set(v->vt, VT_RFLAGS, vt.get(v->vt, VT_RFLAGS) | RFLAGS_RF);
-    vt.inject(v->vt, &e);
+    inject(v, &e);
 }

@@ -4,7 +4,7 @@
 #include "arch/x86_64/vt/enter.h"
 #include "hv/vm/exits.h"
 #include "hv/vm/pv.h"
-#include "hv/vm/vm.h"
+#include "hv/vm/tracing.h"
 
 /* A CPU whose backend cannot end run() by itself is interrupted by its APIC timer. One that is armed for an earlier time
  * may stay: it is set anew when it has fired (exit_misc.c). */
@@ -83,20 +83,45 @@ static __attribute__((noinline)) enum vcpu_next take_requests(struct vcpu *v)
 }
 
 /* Time spent in the hypervisor between an exit and the next entry goes to that exit's kind. */
-static inline void account(struct vcpu *v, uint64_t kind, uint64_t now)
+static inline int64_t account(struct vcpu *v, uint64_t kind, uint64_t left, uint64_t now)
 {
-    int64_t spent = (int64_t)now - (int64_t)v->vt->exit_tsc; /* signed: one addition to memory; else compilers reorder it */
+    int64_t spent = (int64_t)now - (int64_t)left; /* signed: one addition to memory; else compilers reorder it */
     v->exit_ticks[kind] += (uint64_t)spent;
+    return spent;
 }
 
-enum vcpu_next vcpu_run(struct vcpu *v, uint64_t until)
+/* The exit's record; trace_handled() adds what is known of it only when it has been handled. Both together, with what the
+ * backends do for them, are at most 20 instructions: `make bench`, and again with without=trace. Hence the arguments:
+ * after a store a compiler would read v->vt again. */
+static inline struct trace_record *trace_exit(struct trace_ring *ring, const struct vt_vcpu *vcpu, uint64_t left, uint64_t who,
+                                              uint64_t kind)
+{
+    struct trace_record *r = trace_ring_open(ring);
+    r->tsc = left;
+    r->rip = vcpu->exit.rip;
+    r->info = *(const uint64_t *)(const void *)((const char *)vcpu + exit_infos[kind].before);
+    r->who = who | kind;
+    trace_ring_close(ring);
+    return r;
+}
+
+static inline void trace_handled(struct trace_record *r, const struct vt_vcpu *vcpu, uint64_t kind, int64_t spent)
+{
+    r->ticks = (uint32_t)spent;
+    r->info_high = *(const uint32_t *)(const void *)((const char *)vcpu + exit_infos[kind].after);
+}
+
+/* `trace` is a constant where this is inlined, so that without it nothing of it is left. */
+static inline __attribute__((always_inline)) enum vcpu_next run(struct vcpu *v, bool trace)
 {
     struct vcpu *volatile kept = v; /* vt_enter() keeps no register: read back once, not at every use */
+    struct vt_vcpu *vcpu = v->vt;
+    struct trace_record *record = trace ? &v->ring->scratch : NULL;
     enum vcpu_next next;
-    uint64_t kind = v->vt->exit.kind; /* 64 bits: a register is an index then */
+    uint64_t kind = vcpu->exit.kind; /* 64 bits: a register is an index then */
+    const uint64_t began = vcpu->exit_tsc = rdtsc();
+    uint64_t left = began; /* when the guest last stopped */
 
-    vcpu_set_slice(v, until);
-    const uint64_t began = v->vt->exit_tsc = rdtsc();
     do {
         uint64_t now, ticks;
         if (UNLIKELY(atomic_load_explicit(&v->requests, memory_order_acquire))) {
@@ -108,18 +133,33 @@ enum vcpu_next vcpu_run(struct vcpu *v, uint64_t until)
         if (UNLIKELY(__builtin_sub_overflow(v->run_until, now, &ticks))) {
             /* An injected event comes before the preemption timer: one whose delivery exits again, as #AC on a misaligned
              * stack, would keep this CPU for ever. So a late turn ends here, if it had an entry. */
-            if (v->vt->exit_tsc != began && now >= v->slice_end) {
+            if (left != began && now >= v->slice_end) {
                 next = VCPU_YIELD;
                 break;
             }
             ticks = 0;
         }
-        account(v, kind, now);
-        kind = vt_enter(&vt.run, v->vt, ticks);
+        int64_t spent = account(v, kind, left, now);
+        if (trace)
+            trace_handled(record, vcpu, kind, spent);
+        kind = vt_enter(&vt.run, vcpu, ticks);
         v = kept;
+        vcpu = v->vt;
+        left = vcpu->exit_tsc;
         v->exit_count[kind]++;
-        next = exit_handlers[kind](v, &v->vt->exit);
+        if (trace)
+            record = trace_exit(v->ring, vcpu, left, v->trace_exit, kind);
+        next = exit_handlers[kind](v, &vcpu->exit);
     } while (next == VCPU_RESUME);
-    account(v, kind, rdtsc());
+    int64_t spent = account(v, kind, left, rdtsc());
+    if (trace)
+        trace_handled(record, vcpu, kind, spent);
     return next;
+}
+
+enum vcpu_next vcpu_run(struct vcpu *v, uint64_t until)
+{
+    vcpu_set_slice(v, until);
+    v->ring = tracing_here();
+    return LIKELY(v->ring != NULL) ? run(v, true) : run(v, false);
 }

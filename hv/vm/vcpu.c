@@ -8,6 +8,7 @@
 #include "arch/x86_64/mmu/host.h"
 #include "hv/lib/str.h"
 #include "hv/part/partition_config.h"
+#include "hv/trace/record.h"
 #include "hv/vm/emulate.h"
 
 #define LAPIC_BUS_NS 1 /* a 1 GHz bus clock: one timer tick is one nanosecond of virtual time */
@@ -79,6 +80,7 @@ bool vcpu_create(struct partition *p, unsigned index)
     struct vcpu *v = hpa_to_ptr(self);
     v->part = p;
     v->index = index;
+    v->trace_exit = TRACE_WHO(TRACE_EXIT, p->index, index);
     v->deadline = VM_TSC_NEVER;
     v->exits_at_deadline = vt.features()->preemption_timer;
     v->timer_slack = v->exits_at_deadline ? vt.features()->timer_granularity : 0;

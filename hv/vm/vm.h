@@ -39,6 +39,7 @@
 #define VM_POSTMORTEM_SIZE 6144
 
 struct partition;
+struct trace_ring;
 struct part_files; /* hv/part/partition.h */
 
 /* What a vCPU is asked by others; bits of vcpu.requests. Partner of each: vcpu_take_requests(). */
@@ -112,6 +113,8 @@ struct vcpu {
     bool cpuid_1_valid;
     uint64_t cr4_allowed;         /* CR4 bits the guest may set: cpuid_cr4_allowed() */
     struct vcpu_msrs msr;
+    struct trace_ring *ring;      /* of the pCPU that runs it */
+    uint64_t trace_exit;          /* TRACE_WHO of its exits: of other types, see tracing_who() */
     uint64_t exit_count[VT_EXIT_KINDS];
     uint64_t exit_ticks[VT_EXIT_KINDS]; /* host TSC ticks in the hypervisor, by the exit that led there */
     struct vt_snapshot snapshot;  /* as it last left its pCPU, or was asked for */

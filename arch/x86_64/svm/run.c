@@ -56,6 +56,7 @@ uint32_t svm_decode(struct svm_vcpu *v)
 {
     struct vmcb *c = v->vmcb;
     v->vt.gpr[VT_RAX] = c->rax;
+    v->vt.exit.rip = c->rip;
     c->clean = svm_caps.clean;
     if (UNLIKELY((uint8_t)c->v_intr != v->v_tpr_seen) || UNLIKELY(c->exitintinfo & EVENT_VALID) || UNLIKELY(v->unsettled))
         return settle_and_decode(v);

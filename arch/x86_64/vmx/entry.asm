@@ -78,6 +78,8 @@ vmx_exit_entry:                 ; RSP: the vCPU
     mov [rsp + OFF_GPR_R15], r15
     mov rdi, rsp
     mov rsp, [rdi + OFF_VCPU_HOST_RSP]
+    mov eax, OFF_VMCS_GUEST_RIP
+    vmread [rdi + OFF_VCPU_EXIT_RIP], rax
     mov eax, OFF_VMCS_EXIT_REASON
     vmread rsi, rax
     jmp vmx_decode

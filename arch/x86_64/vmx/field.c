@@ -201,8 +201,7 @@ void vmx_advance(struct vt_vcpu *vt, uint64_t rip)
 
 void vmx_skip(struct vt_vcpu *vt)
 {
-    (void)vt;
-    advance(vmread(VMCS_GUEST_RIP) + vmread(VMCS_EXIT_INSTRUCTION_LENGTH));
+    advance(vt->exit.rip + vmread(VMCS_EXIT_INSTRUCTION_LENGTH));
 }
 
 uint32_t vmx_pkru(struct vt_vcpu *vt)

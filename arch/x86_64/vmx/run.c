@@ -23,6 +23,7 @@ uint32_t vmx_not_entered(struct vmx_vcpu *v)
     if (error == VMX_ERROR_VMRESUME_NOT_LAUNCHED)
         return vmx_launch(&v->vt);
     v->vt.exit.raw = (uint32_t)error;
+    v->vt.exit.rip = vmread(VMCS_GUEST_RIP);
     return v->vt.exit.kind = VT_EXIT_ENTRY_FAILED;
 }
 

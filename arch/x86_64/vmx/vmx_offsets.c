@@ -11,6 +11,8 @@ OFFSETS_BEGIN(vmx)
     OFFSET(OFF_VCPU_TIMER_SHIFT, struct vmx_vcpu, timer_shift)
     OFFSET(OFF_VCPU_TIMER_FIELD, struct vmx_vcpu, timer_field)
     OFFSET(OFF_VCPU_EXIT_TSC, struct vmx_vcpu, vt.exit_tsc)
+    OFFSET(OFF_VCPU_EXIT_RIP, struct vmx_vcpu, vt.exit.rip)
+    VALUE(OFF_VMCS_GUEST_RIP, VMCS_GUEST_RIP)
     VALUE(OFF_VMCS_HOST_RSP, VMCS_HOST_RSP)
     VALUE(OFF_VMCS_EXIT_REASON, VMCS_EXIT_REASON)
 OFFSETS_END

@@ -93,6 +93,7 @@ struct vt_exit {
     uint32_t kind;          /* enum vt_exit_kind */
     uint32_t raw;           /* the hardware's reason, for messages and the trace */
     uint64_t qualification; /* the hardware's detail, for kinds that have one */
+    uint64_t rip;           /* of the guest, as it was at the exit */
     union {
         struct vt_io io;
         struct { gpa_t gpa; bool own, read, write, fetch; } mem; /* own: the instruction's access, no table walk */

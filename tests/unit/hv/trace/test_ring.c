@@ -36,9 +36,8 @@ TEST(a_record_is_read_as_it_was_written)
 TEST(who_and_kind_are_the_bytes_of_one_number)
 {
     struct trace_record r = { 0 };
-    uint32_t who = TRACE_WHO(TRACE_EXIT, 4, 9) | 17;
-    memcpy((char *)&r + offsetof(struct trace_record, kind), &who, sizeof who);
-    CHECK(r.kind == 17 && r.type == TRACE_EXIT && r.partition == 4 && r.vcpu == 9);
+    r.who = TRACE_WHO(TRACE_EXIT, 4, 9) | 17;
+    CHECK(r.ticks == 0 && r.kind == 17 && r.type == TRACE_EXIT && r.partition == 4 && r.vcpu == 9);
 }
 
 TEST(nothing_is_read_from_an_empty_ring)
