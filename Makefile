@@ -113,7 +113,7 @@ $(B)/BOOTX64.EFI: $(EFI_O)
 
 # ---- unit tests on the host: every C file without assembly, under ASan and UBSan ------------------------------------
 PURE_DIRS := hv/lib hv/trace hv/dev hv/sched hv/part hv/mem hv/con hv/shell arch/x86_64/emul arch/x86_64/mmu
-PURE_FILES := boot/memory_map.c boot/last_log.c boot/mb2/mb2_convert.c arch/x86_64/cpu/preflight.c boot/uefi/elf_image.c
+PURE_FILES := boot/boot_info.c boot/memory_map.c boot/last_log.c boot/mb2/mb2_convert.c arch/x86_64/cpu/preflight.c boot/uefi/elf_image.c
 PURE_FILES += arch/x86_64/cpu/calibrate.c $(wildcard drivers/acpi*.c)
 PURE_FILES += drivers/uart.c drivers/fb.c drivers/font.c drivers/i8042.c drivers/scancode.c hv/terminals.c
 PURE_FILES += hv/vm/cpuid.c $(wildcard arch/x86_64/vmx/entry_check*.c arch/x86_64/svm/entry_check*.c)
@@ -138,8 +138,9 @@ $(B)/unit/%: $(B)/host/tests/unit/%.o $(B)/host/tests/unit/test.o $(B)/host/libp
 
 .PHONY: unit check clean size
 .SECONDARY:
+include tests/fuzz/rules.mk
 unit: $(TESTS)
-	@scripts/run-unit-tests $(TESTS) $(SCRIPT_TESTS)
+	@scripts/run-unit-tests $(TESTS) $(SCRIPT_TESTS) $(FUZZ_TESTS)
 
 # docs/explain.md, from the table that it is compared with.
 .PHONY: explain-page
@@ -214,14 +215,6 @@ test: setup
 bench: setup
 	@+$(MAKE) --no-print-directory all guests
 	scripts/bench
-
-# Not part of unit: runs until FUZZ_SECONDS are over, or a crash is found.
-FUZZ_SECONDS ?= 60
-.PHONY: fuzz-decode
-fuzz-decode: tests/fuzz/fuzz_decode.c $(wildcard arch/x86_64/emul/*.c) hv/lib/fmt.c
-	@mkdir -p $(B)/fuzz/decode
-	$(Q)clang -std=gnu11 -O1 -g -I. -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $^ -lZydis -o $(B)/fuzz/fuzz_decode
-	$(Q)$(B)/fuzz/fuzz_decode -max_len=18 -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$(B)/fuzz/ $(B)/fuzz/decode
 
 size: $(B)/trapeze.debug
 	size $<

@@ -79,4 +79,7 @@ struct boot_info {
 HW_OFFSET(struct boot_info, framebuffer, 64);
 HW_OFFSET(struct boot_info, memory, 392);
 
+/* NULL, or what of the above does not hold, as the end of a sentence about the boot information. */
+const char *boot_info_check(const struct boot_info *info);
+
 #endif

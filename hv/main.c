@@ -312,9 +312,12 @@ static void on_own_stack(void *arg)
 
 NORETURN void hv_main(const struct boot_info *info)
 {
+    const char *problem = boot_info_check(info);
     root.info = info;
-    log_line(TRAPEZE_VERSION ", loaded by %s", info->loader);
+    log_line(TRAPEZE_VERSION ", loaded by %.31s", info->loader);
     start_console();
+    if (problem)
+        panic("the loader's boot information cannot be used: %s", problem);
     if (info->log_base)
         log_init(hpa_to_ptr(HPA(info->log_base)), info->log_size);
     panic_set_hook(end_in_panic);

@@ -29,11 +29,15 @@ static void add_text(struct record *r, const char *text)
     add(r, text, strlen(text));
 }
 
-/* Log lines may quote what a guest or a configuration file said: nothing but printable ASCII gets through. */
+char con_emit_printable(char byte)
+{
+    return byte >= 0x20 && byte < 0x7F ? byte : byte == '\t' ? ' ' : '?';
+}
+
 static void add_printable(struct record *r, const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
-        char c = text[i] >= 0x20 && text[i] < 0x7F ? text[i] : text[i] == '\t' ? ' ' : '?';
+        char c = con_emit_printable(text[i]);
         add(r, &c, 1);
     }
 }

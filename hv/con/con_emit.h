@@ -17,6 +17,10 @@ void con_emit_log_line(struct con *c, const char *text, size_t len);
 /* A line of the console itself, "--- text ---", in column 0. */
 void con_emit_note(struct con *c, const char *format, ...) PRINTF(2, 3);
 
+/* What is shown for one byte of a log line. Lines may quote what a guest or a configuration file said: nothing but
+ * printable ASCII gets through. */
+char con_emit_printable(char byte);
+
 /* Bytes as they are, to every terminal. */
 void con_emit_raw(struct con *c, unsigned source, const char *bytes, size_t len);
 

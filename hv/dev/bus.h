@@ -63,7 +63,7 @@ bool bus_remove_mmio(struct bus *bus, uint64_t base);
 const char *bus_result_text(enum bus_result result);
 
 /* size is 1, 2 or 4 (ports; MMIO also 8). The result says whether any device claimed any byte: false is the caller's
- * to log once. The value is written always, all ones where unclaimed. */
+ * to log once. The value is written always, all ones where unclaimed. A gpa has at most 52 bits. */
 bool bus_io_read(struct bus *bus, uint16_t port, unsigned size, vtime_t now, uint32_t *value);
 bool bus_io_write(struct bus *bus, uint16_t port, unsigned size, uint32_t value, vtime_t now);
 bool bus_mmio_read(struct bus *bus, uint64_t gpa, unsigned size, vtime_t now, uint64_t *value);

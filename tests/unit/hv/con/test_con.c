@@ -480,6 +480,18 @@ TEST(a_panic_writes_what_is_queued_and_then_only_the_log)
     CHECK(!strcmp(screen, "[linux] last words\r\npanic: reason\r\n"));
 }
 
+TEST(a_panic_shows_no_escape_sequence_that_a_log_line_quotes)
+{
+    char line[200] = "panic: a guest's \033[2J, a\ttab";
+    fresh();
+    con_panic(&con);
+    con_log_sink(&con, line, strlen(line));
+    CHECK(!strcmp(screen, "panic: a guest's ?[2J, a tab\r\n"));
+    memset(line, 'x', sizeof line);
+    con_log_sink(&con, line, sizeof line);
+    CHECK_EQ(screen_len, strlen("panic: a guest's ?[2J, a tab\r\n") + sizeof line + 2);
+}
+
 TEST(while_the_machine_starts_each_line_is_written_at_once)
 {
     fresh();
