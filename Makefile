@@ -97,7 +97,7 @@ EFI_CFLAGS := -std=gnu11 -O2 -ffile-prefix-map=$(CURDIR)=. -ffreestanding -I. -i
   -fno-asynchronous-unwind-tables -fno-strict-aliasing -fcf-protection=none -ffunction-sections $(WARN) \
   $(filter -fno-tree-loop-distribute-patterns -fno-builtin,$(HV_CFLAGS))
 EFI_C := $(wildcard boot/uefi/*.c) boot/memory_map.c boot/last_log.c arch/x86_64/cpu/preflight.c hv/lib/fmt.c hv/lib/str.c \
-  hv/part/config.c hv/part/config_check.c hv/part/config_keys.c hv/part/ini.c hv/lib/suggest.c
+  hv/part/config.c hv/part/config_check.c hv/part/config_keys.c hv/part/ini.c hv/lib/suggest.c arch/x86_64/vt/policy.c
 EFI_O := $(EFI_C:%.c=$(B)/efi/%.o) $(B)/hv/hv/lib/mem.asm.o
 
 $(B)/efi/%.o: %.c
@@ -116,6 +116,7 @@ PURE_DIRS := hv/lib hv/trace hv/dev hv/sched hv/part hv/mem hv/con hv/shell arch
 PURE_FILES := boot/boot_info.c boot/memory_map.c boot/last_log.c boot/mb2/mb2_convert.c arch/x86_64/cpu/preflight.c boot/uefi/elf_image.c
 PURE_FILES += arch/x86_64/cpu/calibrate.c $(wildcard drivers/acpi*.c)
 PURE_FILES += drivers/uart.c drivers/fb.c drivers/font.c drivers/i8042.c drivers/scancode.c hv/terminals.c
+PURE_FILES += arch/x86_64/vt/policy.c
 PURE_FILES += hv/vm/cpuid.c $(wildcard arch/x86_64/vmx/entry_check*.c arch/x86_64/svm/entry_check*.c)
 PURE_FILES += $(wildcard hv/trace/explain*.c)
 PURE_FILES += hv/vm/access.c hv/vm/delivery.c hv/vm/postmortem.c hv/vm/linear.c hv/vm/task_segment.c hv/vm/task_switch.c

@@ -18,7 +18,8 @@ void interrupt_c(struct frame *frame);
 
 static struct gate idt[VECTORS];
 static interrupt_handler_t handlers[VECTORS];
-static bool trying;
+static bool trying, direct[VECTORS];
+uint64_t interrupt_error;
 
 static void set_gate(unsigned vector, uint64_t entry)
 {
@@ -39,6 +40,12 @@ void interrupt_set(unsigned vector, interrupt_handler_t handler)
     handlers[vector] = handler;
 }
 
+void interrupt_set_direct(unsigned vector, interrupt_handler_t handler)
+{
+    handlers[vector] = handler;
+    direct[vector] = handler;
+}
+
 void interrupt_set_raw(unsigned vector, void (*entry)(void))
 {
     set_gate(vector, (uint64_t)entry);
@@ -46,8 +53,9 @@ void interrupt_set_raw(unsigned vector, void (*entry)(void))
 
 void interrupt_c(struct frame *f)
 {
-    if (f->vector < EXCEPTIONS && f->vector != NMI && trying) {
+    if (f->vector < EXCEPTIONS && f->vector != NMI && trying && !direct[f->vector]) {
         trying = false;
+        interrupt_error = f->error;
         interrupt_try_leave((int)f->vector);
     }
     if (handlers[f->vector]) {

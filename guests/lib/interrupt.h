@@ -15,10 +15,12 @@ typedef void (*interrupt_handler_t)(struct frame *frame);
 
 void interrupt_init(void);
 void interrupt_set(unsigned vector, interrupt_handler_t handler);
+void interrupt_set_direct(unsigned vector, interrupt_handler_t handler); /* interrupt_try() lets it handle its exception */
 void interrupt_set_raw(unsigned vector, void (*entry)(void)); /* ends with IRETQ itself */
 
 /* Call attempt(argument): the vector of the exception that ended it, or NO_FAULT. Its result, if it returns, goes to
  * *result, if that is not NULL. */
+extern uint64_t interrupt_error; /* the error code of that exception */
 int interrupt_try(uint64_t (*attempt)(uint64_t argument), uint64_t argument, uint64_t *result);
 
 /* Both PICs: vectors `base` and `base` + 8, every line masked but those of `open`. */

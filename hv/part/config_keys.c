@@ -1,5 +1,6 @@
 #include "hv/part/config_keys.h"
 
+#include "arch/x86_64/vt/policy.h"
 #include "hv/lib/fmt.h"
 #include "hv/lib/str.h"
 #include "hv/part/layout.h"
@@ -40,6 +41,8 @@ const struct config_key config_partition_keys[CONFIG_PARTITION_KEYS] = {
     [KEY_ON_REBOOT]     = { "on-reboot", VALUE_WORD, PART(on_reboot), 0, 0, ending_words },
     [KEY_DEBUG_EXIT]    = { "debug-exit", VALUE_NUMBER, PART(debug_exit), 1, 0xfffc, NULL },
     [KEY_DEBUG_CONSOLE] = { "debug-console", VALUE_NUMBER, PART(debug_console), 1, UINT16_MAX, NULL },
+    [KEY_EXITS]         = { "exits", VALUE_EXITS, PART(exits), 0, 0, NULL },
+    [KEY_LAB]           = { "lab", VALUE_BOOL, PART(lab), 0, 0, bool_words },
 };
 
 const struct config_key config_global_keys[CONFIG_GLOBAL_KEYS] = {
@@ -263,10 +266,24 @@ static bool parse_cpuset(struct request *r)
     return true;
 }
 
+/* "rdtsc cr3": names of exit controls, and groups of them. */
+static bool parse_exits(struct request *r)
+{
+    struct ini_text rest = r->value;
+    uint64_t set = 0, more;
+    for (struct ini_text word = ini_take_word(&rest); word.len; word = ini_take_word(&rest)) {
+        if (!vt_policy_word(word.s, word.len, &more))
+            return refuse(r, "names no exit control: \"%.*s\"; docs/exits.md lists them", (int)MIN(word.len, 20), word.s);
+        set |= more;
+    }
+    *(uint64_t *)r->field = set;
+    return true;
+}
+
 static bool (*const parsers[])(struct request *) = {
     [VALUE_FILE] = parse_file, [VALUE_TEXT] = parse_text, [VALUE_MODULE] = parse_module, [VALUE_SIZE] = parse_size,
     [VALUE_NUMBER] = parse_number, [VALUE_BOOL] = parse_bool, [VALUE_WORD] = parse_word,
-    [VALUE_CPUSET] = parse_cpuset,
+    [VALUE_CPUSET] = parse_cpuset, [VALUE_EXITS] = parse_exits,
 };
 
 bool config_value_parse(const struct config_key *key, struct ini_text value, unsigned cpu_count, void *target,

@@ -14,6 +14,7 @@ enum config_value {
     VALUE_BOOL,   /* bool */
     VALUE_WORD,   /* uint32_t, one of words[] */
     VALUE_CPUSET, /* uint64_t, a bit per CPU */
+    VALUE_EXITS,  /* uint64_t, a bit per exit control */
 };
 
 struct config_word {
@@ -33,7 +34,7 @@ struct config_key {
 enum config_partition_key {
     KEY_KERNEL, KEY_INITRD, KEY_CMDLINE, KEY_MODULE, KEY_IMAGE, KEY_ADDRESS, KEY_MEMORY, KEY_CPUS, KEY_CPUSET,
     KEY_WEIGHT, KEY_CAP, KEY_CONSOLE, KEY_AUTOSTART, KEY_APIC, KEY_ON_CRASH, KEY_ON_REBOOT, KEY_DEBUG_EXIT,
-    KEY_DEBUG_CONSOLE, CONFIG_PARTITION_KEYS
+    KEY_DEBUG_CONSOLE, KEY_EXITS, KEY_LAB, CONFIG_PARTITION_KEYS
 };
 #define CONFIG_GLOBAL_KEYS 1
 

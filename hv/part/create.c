@@ -101,6 +101,7 @@ enum partition_result partition_create(struct page_allocator *pages, const struc
     p->epoch = epoch;
     p->vcpu_count = (unsigned)config->cpus;
     p->mem.pages = pages;
+    p->policy = config->exits;
     partitions[index] = p;
     if (!layout_init(&p->layout, config->memory) || !add_memory(p) || !map_memory(p) || !add_vcpus(p)) {
         log_line("%s: cannot be created: %lu MiB of memory and its tables are not free (%lu MiB are)", p->name,

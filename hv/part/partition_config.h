@@ -46,6 +46,8 @@ struct partition_config {
     uint32_t on_crash;      /* enum partition_ending: after a triple fault or an error */
     uint32_t on_reboot;     /* enum partition_ending: after a reset it asked for */
     bool autostart;
+    bool lab;               /* it may ask for its last exit and set its exit controls: hv/vm/lab.h */
+    uint64_t exits;         /* exit controls switched on: arch/x86_64/vt/policy.h */
     uint64_t debug_exit;    /* I/O port, 0: none; a write ends the partition with that status */
     uint64_t debug_console; /* I/O port, 0: none; each byte written is console output */
 };

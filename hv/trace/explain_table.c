@@ -227,7 +227,7 @@ ROW(DR_ACCESS) = {
               "by default: "
               "they are switched with the vCPU.",
     .half[EXPLAIN_VT_X] = { "29", "\"MOV-DR exiting\"", CONDITIONALLY },
-    .half[EXPLAIN_AMD_V] = { "none", "does not occur: the intercepts of VMCB 004h and 006h are not set", INSTRUCTIONS },
+    .half[EXPLAIN_AMD_V] = { "20h-3Fh", "intercept DR reads, VMCB 004h; writes, 006h", INSTRUCTIONS },
 };
 
 ROW(XSETBV) = {
@@ -243,10 +243,10 @@ ROW(XSETBV) = {
 
 ROW(EXCEPTION) = {
     .what = "An exception that Trapeze wants to see first was raised in the guest.",
-    .cause = "#DB and #AC, whose delivery can be made to fault for ever; #MC, which is the machine's own",
+    .cause = "#DB and #AC, whose delivery can be made to fault for ever; #MC, which is the machine's own; the others by policy",
     .class = AN_EVENT ": resource control, for such a loop reaches no instruction boundary",
     .privileged = NO_INSTRUCTION,
-    .action = "Injects #DB and #AC into the guest as the CPU would have raised them (DR6, RF, double faults). #MC is logged "
+    .action = "Injects it into the guest as the CPU would have raised it (CR2, DR6, RF, double faults). #MC is logged "
               "and stops the "
               "partition, or the machine.",
     .half[EXPLAIN_VT_X] = { "0", "the vector's bit in the exception bitmap", OTHER_CAUSES ", \"Exception Bitmap\"" },
@@ -339,14 +339,24 @@ ROW(RDPMC) = {
 
 ROW(INVLPG) = {
     .what = "The guest dropped cached translations of its own page tables.",
-    .cause = "INVLPG, INVPCID",
+    .cause = "INVLPG",
     .class = "control-sensitive: it changes the mapping that the CPU uses",
-    .privileged = "yes: #GP at CPL > 0 (some emulators exit on INVPCID first)",
+    .privileged = "yes: #GP at CPL > 0",
     .action = "Drops all of the guest's linear translations and skips it. Not asked for by default: with nested paging and "
               "tagged TLBs the "
               "instruction reaches only the guest's own.",
-    .half[EXPLAIN_VT_X] = { "14, 58", "\"INVLPG exiting\" (INVPCID: with \"enable INVPCID\", too)", CONDITIONALLY },
-    .half[EXPLAIN_AMD_V] = { "79h, A2h", "intercept INVLPG, VMCB 00Ch bit 25; INVPCID, 014h bit 2", INSTRUCTIONS },
+    .half[EXPLAIN_VT_X] = { "14", "\"INVLPG exiting\"", CONDITIONALLY },
+    .half[EXPLAIN_AMD_V] = { "79h", "intercept INVLPG, VMCB 00Ch bit 25", INSTRUCTIONS },
+};
+
+ROW(INVPCID) = {
+    .what = "The guest dropped cached translations of one or all of its address spaces.",
+    .cause = "INVPCID",
+    .class = "control-sensitive: it changes the mapping that the CPU uses",
+    .privileged = "yes: #GP at CPL > 0 (some emulators exit first)",
+    .action = "Checks type and descriptor, drops all of the guest's linear translations and skips it. Not asked for by default.",
+    .half[EXPLAIN_VT_X] = { "58", "\"INVLPG exiting\" with \"enable INVPCID\"", CONDITIONALLY },
+    .half[EXPLAIN_AMD_V] = { "A2h", "intercept INVPCID, VMCB 014h bit 2", INSTRUCTIONS },
 };
 
 ROW(WBINVD) = {
@@ -365,10 +375,30 @@ ROW(DESCRIPTOR) = {
     .cause = "LGDT, LIDT, LLDT, LTR; SGDT, SIDT, SLDT, STR",
     .class = "control-sensitive (loads), behaviour-sensitive (stores)",
     .privileged = "loads yes, #GP at CPL > 0; stores no (but for CR4.UMIP): 4 of the 17 that x86 failed Theorem 1 by",
-    .action = "Not asked for by default: each guest has its own registers in the VMCS or VMCB, so the stores tell it the "
-              "truth.",
+    .action = "Decodes the instruction and does it with the CPU's checks. Not asked for by default: each guest has its own "
+              "registers in the VMCS or VMCB, so the stores tell it the truth.",
     .half[EXPLAIN_VT_X] = { "46, 47", "\"descriptor-table exiting\"", CONDITIONALLY },
-    .half[EXPLAIN_AMD_V] = { "none", "does not occur: the intercepts of VMCB 00Ch bits 6-13 are not set", INSTRUCTIONS },
+    .half[EXPLAIN_AMD_V] = { "66h-6Dh", "intercept IDTR, GDTR, LDTR, TR reads and writes, VMCB 00Ch bits 6-13", INSTRUCTIONS },
+};
+
+ROW(FLAGS) = {
+    .what = "The guest stored or loaded its flags by the stack.",
+    .cause = "PUSHF, POPF",
+    .class = "behaviour-sensitive (PUSHF shows IF and IOPL), control-sensitive (POPF changes them, or silently does not)",
+    .privileged = "no: two of the 17 that x86 failed Theorem 1 by",
+    .action = "Pushes, or pops with the rules for CPL and IOPL. Not asked for by default: the guest has RFLAGS to itself.",
+    .half[EXPLAIN_VT_X] = { "none", "does not occur: there is no such control", CONDITIONALLY },
+    .half[EXPLAIN_AMD_V] = { "70h, 71h", "intercept PUSHF, POPF, VMCB 00Ch bits 16 and 17", INSTRUCTIONS },
+};
+
+ROW(INT) = {
+    .what = "The guest called a handler of its own by a software interrupt.",
+    .cause = "INT n",
+    .class = "control-sensitive: it can change the CPL, by a gate of the guest's own IDT",
+    .privileged = "by the gate's DPL",
+    .action = "Delivers it. Not asked for by default: the guest has its own IDTR.",
+    .half[EXPLAIN_VT_X] = { "none", "does not occur: there is no such control", CONDITIONALLY },
+    .half[EXPLAIN_AMD_V] = { "75h", "intercept INTn, VMCB 00Ch bit 21", INSTRUCTIONS },
 };
 
 ROW(RDRAND) = {
@@ -376,7 +406,7 @@ ROW(RDRAND) = {
     .cause = "RDRAND, RDSEED",
     .class = "innocuous: nobody can tell whose number it is; it matters for replay only",
     .privileged = "no",
-    .action = "Not asked for by default.",
+    .action = "Asks the CPU itself and hands its answer on. Not asked for by default.",
     .half[EXPLAIN_VT_X] = { "57, 61", "\"RDRAND exiting\", \"RDSEED exiting\"", CONDITIONALLY },
     .half[EXPLAIN_AMD_V] = { "none", "does not occur: there is no such intercept", INSTRUCTIONS },
 };

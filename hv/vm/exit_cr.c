@@ -116,6 +116,14 @@ __attribute__((noinline)) bool vcpu_load_cr3(struct vcpu *v, uint64_t value)
     return true;
 }
 
+/* Beyond MAXPHYADDR, and bit 63 without PCIDs: SDM vol 2, "MOV-Move to/from Control Registers". */
+static bool cr3_is_legal(struct vcpu *v, uint64_t value)
+{
+    if (vt.get(v->vt, VT_CR4) & CR4_PCIDE)
+        value &= ~CR3_NO_FLUSH;
+    return !(value >> cpuid_physical_bits(&v->cpuid));
+}
+
 static __attribute__((noinline)) bool load_cr8(struct vcpu *v, uint64_t value)
 {
     if (value & ~CR8_TPR)
@@ -135,7 +143,7 @@ static bool write_cr(struct vcpu *v, unsigned cr, uint64_t value)
 {
     switch (cr) {
     case 0: return load_cr0(v, value);
-    case 3: return vcpu_load_cr3(v, value);
+    case 3: return cr3_is_legal(v, value) && vcpu_load_cr3(v, value);
     case 4: return load_cr4(v, value);
     case 8: return load_cr8(v, value);
     default: return false;

@@ -40,8 +40,11 @@ const struct exit_info exit_infos[VT_EXIT_KINDS] = {
     [VT_EXIT_RDTSC] = REASON,
     [VT_EXIT_RDPMC] = THEN_EAX(ECX, gpr[VT_RCX]),
     [VT_EXIT_INVLPG] = PLAIN(DETAIL, exit.qualification),
+    [VT_EXIT_INVPCID] = PLAIN(DETAIL, exit.qualification),
     [VT_EXIT_WBINVD] = REASON,
     [VT_EXIT_DESCRIPTOR] = PLAIN(DETAIL, exit.qualification),
+    [VT_EXIT_FLAGS] = REASON,
+    [VT_EXIT_INT] = PLAIN(DETAIL, exit.qualification),
     [VT_EXIT_RDRAND] = REASON,
     [VT_EXIT_MWAIT] = REASON,
     [VT_EXIT_UNDEFINED] = REASON,
@@ -54,4 +57,4 @@ const struct exit_info exit_infos[VT_EXIT_KINDS] = {
 };
 
 /* A kind without a row would copy RAX: this stops the build when the list grows. */
-_Static_assert(VT_EXIT_KINDS == 39, "exit_infos[] has a row for every kind");
+_Static_assert(VT_EXIT_KINDS == 42, "exit_infos[] has a row for every kind");

@@ -8,6 +8,7 @@
 #include "hv/lib/log.h"
 #include "hv/vm/dispatch.h"
 #include "hv/vm/exits.h"
+#include "hv/vm/operand.h"
 
 static inline enum vcpu_next answer_cpuid(struct vcpu *v, const struct cpuid_regs *r)
 {
@@ -142,8 +143,8 @@ static enum vcpu_next machine_check(struct vcpu *v)
     return VCPU_RESUME;
 }
 
-/* #DB and #AC are intercepted so that a guest cannot keep the CPU in their delivery for ever; it gets them all the
- * same. */
+/* #DB and #AC are intercepted so that a guest cannot keep the CPU in their delivery for ever, the others by policy; it gets
+ * them all the same. */
 enum vcpu_next exit_exception(struct vcpu *v, const struct vt_exit *exit)
 {
     uint8_t vector = exit->exception.vector;
@@ -151,8 +152,10 @@ enum vcpu_next exit_exception(struct vcpu *v, const struct vt_exit *exit)
         return machine_check(v);
     if (vector == EXC_DB)
         record_debug_exception(v, exit->qualification);
-    if (exit->exception.type == VT_EVENT_PRIV_SOFT_EXCEPTION) { /* INT1: the handler returns behind it */
-        const struct vt_event e = { .vector = vector, .type = VT_EVENT_PRIV_SOFT_EXCEPTION };
+    if (vector == EXC_PF)
+        vt.set(v->vt, VT_CR2, exit->qualification);
+    if (exit->exception.type >= VT_EVENT_PRIV_SOFT_EXCEPTION) { /* INT1, INT3, INTO: the handler returns behind it */
+        const struct vt_event e = { .vector = vector, .type = exit->exception.type };
         vt.inject(v->vt, &e);
         return VCPU_RESUME;
     }
@@ -177,9 +180,20 @@ enum vcpu_next exit_triple_fault(struct vcpu *v, const struct vt_exit *exit)
     return VCPU_RESUME;
 }
 
+/* Emulators let the exit win over the privilege check. */
+static bool tsc_is_forbidden(struct vcpu *v)
+{
+    return (vt.get(v->vt, VT_CR4) & CR4_TSD) && (vt.get(v->vt, VT_CR0) & CR0_PE) && vcpu_cpl(v) != 0;
+}
+
 enum vcpu_next exit_rdtsc(struct vcpu *v, const struct vt_exit *exit)
 {
-    (void)exit;
+    if (tsc_is_forbidden(v)) {
+        vcpu_gp(v);
+        return VCPU_RESUME;
+    }
+    if (exit->tsc.aux)
+        v->vt->gpr[VT_RCX] = (uint32_t)vt.get(v->vt, VT_TSC_AUX);
     uint64_t tsc = vm_guest_tsc(v);
     v->vt->gpr[VT_RAX] = (uint32_t)tsc;
     v->vt->gpr[VT_RDX] = tsc >> 32;
@@ -195,11 +209,26 @@ enum vcpu_next exit_rdpmc(struct vcpu *v, const struct vt_exit *exit)
     return VCPU_RESUME;
 }
 
-/* INVD, WBINVD: guests' memory is cached and coherent, and no device bypasses the caches. INVLPG exits only by policy. */
+/* INVD, WBINVD: guests' memory is cached and coherent, and no device bypasses the caches. */
 enum vcpu_next exit_ignore(struct vcpu *v, const struct vt_exit *exit)
 {
-    if (exit->kind == VT_EXIT_INVLPG)
-        vt.flush_linear(v->vt);
+    (void)exit;
+    vt.skip(v->vt);
+    return VCPU_RESUME;
+}
+
+#define FLAGS_OF_RESULT (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)
+
+/* SDM vol 2, "RDRAND", "RDSEED": CF says that there is a number, the other flags are cleared. */
+enum vcpu_next exit_random(struct vcpu *v, const struct vt_exit *exit)
+{
+    const struct insn *in = operand_decode(v); /* Bochs 2.7 tells a wrong size of 16-bit operands */
+    if (!in)
+        return VCPU_RESUME;
+    uint64_t value, flags = vt.get(v->vt, VT_RFLAGS) & ~FLAGS_OF_RESULT;
+    bool got = exit->random.seed ? cpu_rdseed(&value) : cpu_rdrand(&value);
+    operand_set_register(v, in->rm, in->opsize, got ? value : 0);
+    vt.set(v->vt, VT_RFLAGS, flags | (got ? RFLAGS_CF : 0));
     vt.skip(v->vt);
     return VCPU_RESUME;
 }
@@ -236,9 +265,9 @@ static bool write_dr(struct vcpu *v, unsigned number, uint64_t value)
     if (number >= 6 && value >> 32)
         return false;
     if (number == 7)
-        vt.set(v->vt, VT_DR7, value | DR7_RESET);
+        vt.set(v->vt, VT_DR7, (value & DR7_WRITABLE) | DR7_RESET);
     else if (number == 6)
-        vt.set(v->vt, VT_DR6, value | DR6_RESET);
+        vt.set(v->vt, VT_DR6, (value & DR6_WRITABLE) | DR6_RESET);
     else
         vt.set(v->vt, VT_DR0 + number, value);
     return true;
@@ -246,14 +275,20 @@ static bool write_dr(struct vcpu *v, unsigned number, uint64_t value)
 
 enum vcpu_next exit_dr_access(struct vcpu *v, const struct vt_exit *exit)
 {
-    unsigned number = (unsigned)exit->qualification & 7, gpr = (unsigned)(exit->qualification >> 8) & 15;
+    unsigned number = exit->dr.number, gpr = exit->dr.gpr;
+    if (gpr == VT_GPR_COUNT) { /* the hardware does not tell */
+        const struct insn *in = operand_decode(v);
+        if (!in)
+            return VCPU_RESUME;
+        gpr = in->rm & 15;
+    }
     if (dr_access_faults(v, number))
         return VCPU_RESUME;
     number = number == 4 || number == 5 ? number + 2 : number; /* with CR4.DE clear they are DR6 and DR7 */
     enum vt_field field = number == 7 ? VT_DR7 : number == 6 ? VT_DR6 : VT_DR0 + number;
     uint64_t rsp = vt.get(v->vt, VT_RSP_);
     uint64_t *reg = gpr == VT_RSP ? &rsp : &v->vt->gpr[gpr];
-    if (exit->qualification & 0x10) {
+    if (exit->dr.read) {
         *reg = vt.get(v->vt, field);
     } else if (!write_dr(v, number, *reg)) {
         vcpu_gp(v);

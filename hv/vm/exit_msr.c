@@ -1,5 +1,6 @@
 /* RDMSR and WRMSR of what the guest does not own: one sorted table, and the x2APIC's range. An MSR without a row, and a
  * value that the manual forbids, raise #GP(0) as on hardware. */
+#include "arch/x86_64/cpu/guest_state.h"
 #include "arch/x86_64/cpu/insn.h"
 #include "arch/x86_64/cpu/tsc.h"
 #include "arch/x86_64/isa/cr.h"
@@ -173,6 +174,8 @@ static bool write_x2apic(struct vcpu *v, uint32_t msr, uint64_t value)
         vlapic_sync(&v->lapic);
     if (vlapic_write_msr(&v->lapic, msr, value, vm_now(v->part)) != VLAPIC_OK)
         return false;
+    if (UNLIKELY(v->apicv && msr == IA32_X2APIC_EOI)) /* exits by policy only, and the CPU has its own note of what is in service */
+        vt.apic_set_status(v->vt, vlapic_interrupt_status(&v->lapic));
     vcpu_apic_timer_changed(v);
     atomic_fetch_or_explicit(&v->requests, VCPU_REQ_EVENT, memory_order_relaxed);
     return true;
@@ -256,6 +259,37 @@ static bool write_address(struct vcpu *v, uint32_t msr, uint64_t value)
 static bool read_address(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
     *value = vt.get(v->vt, address_field(msr));
+    return true;
+}
+
+/* Registers without a rule, which only exit if the policy has every MSR exit. */
+static bool plain_field(struct vcpu *v, uint32_t msr, enum vt_field *field)
+{
+    switch (msr) {
+    case IA32_SYSENTER_CS: *field = VT_SYSENTER_CS; return true;
+    case IA32_STAR: *field = VT_STAR; return true;
+    case IA32_FMASK: *field = VT_SFMASK; return true;
+    case IA32_TSC_AUX: *field = VT_TSC_AUX; return vt.features()->rdtscp && guest_state_has_msr(GUEST_TSC_AUX);
+    default: *field = VT_SPEC_CTRL; return cpuid_offers_spec_ctrl(&v->cpuid);
+    }
+}
+
+static bool read_plain(struct vcpu *v, uint32_t msr, uint64_t *value)
+{
+    enum vt_field field;
+    if (!plain_field(v, msr, &field))
+        return false;
+    *value = vt.get(v->vt, field);
+    return true;
+}
+
+static bool write_plain(struct vcpu *v, uint32_t msr, uint64_t value)
+{
+    enum vt_field field;
+    bool wide = msr == IA32_STAR || msr == IA32_FMASK;
+    if (!plain_field(v, msr, &field) || (msr == IA32_TSC_AUX && value >> 32) || (msr == IA32_SPEC_CTRL && value & ~UINT64_C(7)))
+        return false;
+    vt.set(v->vt, field, wide ? value : (uint32_t)value);
     return true;
 }
 
@@ -396,11 +430,13 @@ static const struct msr_row rows[] = {
     { MSR_EBL_CR_POWERON, MSR_EBL_CR_POWERON, read_zero, write_zero_only },
     { IA32_FEATURE_CONTROL, IA32_FEATURE_CONTROL, read_feature_control, NULL },
     { IA32_TSC_ADJUST, IA32_TSC_ADJUST, read_tsc_adjust, write_tsc_adjust },
+    { IA32_SPEC_CTRL, IA32_SPEC_CTRL, read_plain, write_plain },
     { IA32_PRED_CMD, IA32_PRED_CMD, NULL, write_pred_cmd },
     { IA32_BIOS_UPDT_TRIG, IA32_BIOS_UPDT_TRIG, NULL, write_ignored },
     { IA32_BIOS_SIGN_ID, IA32_BIOS_SIGN_ID, read_zero, write_ignored },
     { MSR_PLATFORM_INFO, MSR_PLATFORM_INFO, read_platform_info, NULL },
     { IA32_MTRRCAP, IA32_MTRRCAP, read_mtrr_cap, NULL },
+    { IA32_SYSENTER_CS, IA32_SYSENTER_CS, read_plain, write_plain },
     { IA32_SYSENTER_ESP, IA32_SYSENTER_EIP, read_address, write_address },
     { IA32_MCG_CAP, IA32_MCG_CAP, read_zero, NULL },
     { IA32_MCG_STATUS, IA32_MCG_STATUS, read_mcg_status, write_mcg_status },
@@ -417,8 +453,11 @@ static const struct msr_row rows[] = {
     { IA32_X2APIC_FIRST, IA32_X2APIC_LAST, read_x2apic, write_x2apic },
     { MSR_KVM_WALL_CLOCK_NEW, MSR_KVM_PV_EOI_EN, pv_read, pv_write },
     { IA32_EFER, IA32_EFER, read_efer, write_efer },
+    { IA32_STAR, IA32_STAR, read_plain, write_plain },
     { IA32_LSTAR, IA32_CSTAR, read_address, write_address },
+    { IA32_FMASK, IA32_FMASK, read_plain, write_plain },
     { IA32_FS_BASE, IA32_KERNEL_GS_BASE, read_address, write_address },
+    { IA32_TSC_AUX, IA32_TSC_AUX, read_plain, write_plain },
     { MSR_AMD_PERFEVTSEL0, MSR_AMD_PERFCTR3, read_amd_zero, write_amd_ignored },
     { MSR_AMD_SYSCFG, MSR_AMD_SYSCFG, read_amd_zero, NULL },
     { MSR_AMD_HWCR, MSR_AMD_HWCR, read_amd_zero, write_amd_ignored },

@@ -28,10 +28,13 @@ const exit_handler_t exit_handlers[VT_EXIT_KINDS] = {
     [VT_EXIT_TPR_BELOW] = exit_tpr_below,
     [VT_EXIT_RDTSC] = exit_rdtsc,
     [VT_EXIT_RDPMC] = exit_rdpmc,
-    [VT_EXIT_INVLPG] = exit_ignore,
+    [VT_EXIT_INVLPG] = exit_invlpg,
+    [VT_EXIT_INVPCID] = exit_invpcid,
     [VT_EXIT_WBINVD] = exit_ignore,
-    [VT_EXIT_DESCRIPTOR] = exit_unknown,
-    [VT_EXIT_RDRAND] = exit_unknown,
+    [VT_EXIT_DESCRIPTOR] = exit_descriptor,
+    [VT_EXIT_FLAGS] = exit_unknown,
+    [VT_EXIT_INT] = exit_unknown,
+    [VT_EXIT_RDRAND] = exit_random,
     [VT_EXIT_MWAIT] = exit_undefined,
     [VT_EXIT_UNDEFINED] = exit_undefined,
     [VT_EXIT_TASK_SWITCH] = exit_task_switch,
@@ -43,7 +46,7 @@ const exit_handler_t exit_handlers[VT_EXIT_KINDS] = {
 };
 
 /* A new kind without a row above would leave a NULL: this stops the build when the list grows. */
-_Static_assert(VT_EXIT_KINDS == 39, "exit_handlers[] has a row for every kind");
+_Static_assert(VT_EXIT_KINDS == 42, "exit_handlers[] has a row for every kind");
 
 static const char *const names[VT_EXIT_KINDS] = {
 #define EXIT_NAME(kind, text) [VT_EXIT_##kind] = text,

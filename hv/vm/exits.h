@@ -9,7 +9,6 @@
 /* Once, before any vCPU runs. */
 void exit_msr_init(void);
 
-typedef enum vcpu_next (*exit_handler_t)(struct vcpu *v, const struct vt_exit *exit);
 extern const exit_handler_t exit_handlers[VT_EXIT_KINDS];
 
 /* Where in struct vt_vcpu a trace record's `info` is at the exit, and its upper half afterwards. */
@@ -47,6 +46,10 @@ EXIT_HANDLER(nmi);
 EXIT_HANDLER(triple_fault);
 EXIT_HANDLER(rdtsc);
 EXIT_HANDLER(rdpmc);
+EXIT_HANDLER(invlpg);
+EXIT_HANDLER(invpcid);
+EXIT_HANDLER(descriptor);
+EXIT_HANDLER(random);
 
 EXIT_HANDLER(ignore);
 EXIT_HANDLER(undefined);

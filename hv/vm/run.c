@@ -67,6 +67,8 @@ static __attribute__((noinline)) enum vcpu_next take_requests(struct vcpu *v)
         vt.snapshot(v->vt, &v->snapshot);
         atomic_store(&v->snapshot_wanted, false);
     }
+    if (r & VCPU_REQ_POLICY)
+        vt.set_policy(v->vt, atomic_load(&v->part->policy));
     if (r & VCPU_REQ_CLOCK)
         pv_clock_update(v);
     if (r & VCPU_REQ_TIMER)
@@ -149,7 +151,7 @@ static inline __attribute__((always_inline)) enum vcpu_next run(struct vcpu *v, 
         v->exit_count[kind]++;
         if (trace)
             record = trace_exit(v->ring, vcpu, left, v->trace_exit, kind);
-        next = exit_handlers[kind](v, &vcpu->exit);
+        next = v->handlers[kind](v, &vcpu->exit);
     } while (next == VCPU_RESUME);
     int64_t spent = account(v, kind, left, rdtsc());
     if (trace)

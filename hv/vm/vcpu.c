@@ -10,6 +10,8 @@
 #include "hv/part/partition_config.h"
 #include "hv/trace/record.h"
 #include "hv/vm/emulate.h"
+#include "hv/vm/exits.h"
+#include "hv/vm/lab.h"
 
 #define LAPIC_BUS_NS 1 /* a 1 GHz bus clock: one timer tick is one nanosecond of virtual time */
 
@@ -81,6 +83,7 @@ bool vcpu_create(struct partition *p, unsigned index)
     v->part = p;
     v->index = index;
     v->trace_exit = TRACE_WHO(TRACE_EXIT, p->index, index);
+    v->handlers = p->config->lab ? lab_handlers : exit_handlers;
     v->deadline = VM_TSC_NEVER;
     v->exits_at_deadline = vt.features()->preemption_timer;
     v->timer_slack = v->exits_at_deadline ? vt.features()->timer_granularity : 0;
@@ -169,7 +172,7 @@ void vcpu_reset(struct vcpu *v)
     v->tsc_adjust = 0;
     reset_pv(v);
     v->msr = (struct vcpu_msrs){ .misc_enable = MISC_ENABLE_FAST_STRING };
-    atomic_store(&v->requests, VCPU_REQ_EVENT | VCPU_REQ_TIMER);
+    atomic_store(&v->requests, VCPU_REQ_EVENT | VCPU_REQ_TIMER | VCPU_REQ_POLICY);
     vcpu_apic_changed(v);
 }
 
@@ -187,4 +190,11 @@ void vcpu_start_at(struct vcpu *v, uint8_t sipi_vector)
     vt.set(v->vt, VT_SELECTOR + VT_CS, (uint64_t)sipi_vector << 8);
     vt.set(v->vt, VT_BASE + VT_CS, (uint64_t)sipi_vector << 12);
     vt.set(v->vt, VT_RIP, 0);
+}
+
+void partition_set_policy(struct partition *p, uint64_t controls)
+{
+    atomic_store(&p->policy, controls);
+    for (unsigned i = 0; i < p->vcpu_count; i++)
+        vcpu_kick(p->vcpus[i], VCPU_REQ_POLICY);
 }

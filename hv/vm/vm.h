@@ -54,12 +54,31 @@ enum vcpu_request {
     VCPU_REQ_CLOCK = 1u << 7, /* the paravirtual clock's page is out of date */
     VCPU_REQ_YIELD = 1u << 8, /* it woke one with more claim to its own pCPU: its turn is over */
     VCPU_REQ_SNAPSHOT = 1u << 9, /* `info` wants its registers */
+    VCPU_REQ_POLICY = 1u << 10, /* partition.policy changed */
 };
 
 enum vcpu_state {
     VCPU_RUNNABLE,
     VCPU_HALTED,
     VCPU_WAIT_SIPI, /* after INIT, or not yet started */
+};
+
+/* What an exit handler tells the run loop. */
+enum vcpu_next {
+    VCPU_RESUME,  /* enter again */
+    VCPU_YIELD,   /* its turn ends, it stays runnable */
+    VCPU_BLOCK,   /* it halted, waits for SIPI, or is parked: see state */
+};
+
+struct vcpu;
+typedef enum vcpu_next (*exit_handler_t)(struct vcpu *v, const struct vt_exit *exit);
+
+/* What a lab guest may ask for (hv/vm/lab.h): the last exit that an instruction caused. */
+struct exit_note {
+    uint64_t count;               /* of such exits */
+    uint64_t rip, qualification;
+    uint32_t kind, raw;
+    uint8_t length;               /* of the instruction; 0: not known */
 };
 
 /* The last instruction decoded for a memory-mapped access: polling loops execute the same bytes again and again. */
@@ -78,6 +97,7 @@ struct vcpu {
     struct vt_vcpu *vt;
     struct partition *part;
     unsigned index;               /* = APIC ID */
+    const exit_handler_t *handlers; /* by kind: exit_handlers, or lab_handlers */
     bool nmi_pending;
     bool interrupt_kept;          /* kept_vector was taken from its controller, then an exception came in its delivery */
     uint8_t kept_vector;
@@ -117,6 +137,7 @@ struct vcpu {
     uint64_t trace_exit;          /* TRACE_WHO of its exits: of other types, see tracing_who() */
     uint64_t exit_count[VT_EXIT_KINDS];
     uint64_t exit_ticks[VT_EXIT_KINDS]; /* host TSC ticks in the hypervisor, by the exit that led there */
+    struct exit_note note;        /* lab guests only */
     struct vt_snapshot snapshot;  /* as it last left its pCPU, or was asked for */
     _Atomic bool snapshot_wanted; /* partner: dispatch_fetch_snapshot() */
 };
@@ -145,6 +166,7 @@ struct partition {
     unsigned vcpu_count;
     struct vcpu *vcpus[VM_MAX_VCPUS];
 
+    _Atomic uint64_t policy;      /* exit controls wanted: arch/x86_64/vt/policy.h; partner: VCPU_REQ_POLICY */
     _Atomic uint64_t tsc_offset;  /* guest TSC = host TSC + this (+ the vCPU's own adjustment) */
     uint64_t paused_at;           /* host TSC at which virtual time stands still, 0: it does not; the boot pCPU's own */
     uint64_t started_at;          /* host TSC */
@@ -178,13 +200,6 @@ struct partition {
 };
 
 enum partition_wish { WISH_NONE, WISH_RESTART, WISH_STOP, WISH_RESUME };
-
-/* What an exit handler tells the run loop. */
-enum vcpu_next {
-    VCPU_RESUME,  /* enter again */
-    VCPU_YIELD,   /* its turn ends, it stays runnable */
-    VCPU_BLOCK,   /* it halted, waits for SIPI, or is parked: see state */
-};
 
 extern struct vt_ops vt;             /* the backend in use: a copy, set once by main.c, so that a call is one instruction */
 extern struct partition *partitions[VM_MAX_PARTITIONS];
@@ -229,6 +244,8 @@ void vcpu_destroy(struct vcpu *v);
 void vcpu_reset(struct vcpu *v);          /* power-on state; loaded nowhere or here */
 void vcpu_init_signal(struct vcpu *v);    /* INIT: as reset, but FPU and some MSRs stay */
 void vcpu_start_at(struct vcpu *v, uint8_t sipi_vector);
+/* What its guest exits on from now on, on all its vCPUs; from any pCPU. What the CPU cannot switch is left out. */
+void partition_set_policy(struct partition *p, uint64_t controls);
 
 /* ---- run.c ---- */
 enum vcpu_next vcpu_run(struct vcpu *v, uint64_t until);

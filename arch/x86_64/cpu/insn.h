@@ -265,6 +265,18 @@ static inline void load_cs(uint16_t selector)
                      : : "r"((uint64_t)selector) : "rax", "memory");
 }
 
+/* False: the CPU has no number at the moment. */
+#define INSN_RANDOM(name)                                                                    \
+    static inline bool cpu_##name(uint64_t *value)                                           \
+    {                                                                                        \
+        bool got;                                                                            \
+        __asm__ volatile(#name " %0" : "=r"(*value), "=@ccc"(got));                          \
+        return got;                                                                          \
+    }
+INSN_RANDOM(rdrand)
+INSN_RANDOM(rdseed)
+#undef INSN_RANDOM
+
 /* The 8 bytes at gs:0. */
 static inline void *read_gs0(void)
 {

@@ -84,4 +84,9 @@ enum exec_status insn_execute(const struct insn *insn, struct exec_cpu *cpu, con
 uint64_t insn_effective_address(const struct insn *insn, const struct exec_cpu *cpu);
 uint64_t insn_linear_address(const struct insn *insn, const struct exec_cpu *cpu);
 
+/* The same with the segment's checks, for an access of `size` bytes by an instruction that the caller carries out:
+ * EXEC_DONE, or EXEC_FAULT with cpu->fault. */
+enum exec_status insn_operand(const struct insn *insn, struct exec_cpu *cpu, unsigned size, bool write,
+                              uint64_t *linear) MUST_CHECK;
+
 #endif

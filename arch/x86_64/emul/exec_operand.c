@@ -53,3 +53,9 @@ enum exec_status segment_linear_legacy(struct exec *x, enum insn_seg seg, uint64
         return EXEC_DONE;
     return exec_raise(x, seg == INSN_SS ? EXC_SS : EXC_GP);
 }
+
+enum exec_status insn_operand(const struct insn *insn, struct exec_cpu *cpu, unsigned size, bool write, uint64_t *linear)
+{
+    struct exec x = { .in = insn, .cpu = cpu };
+    return segment_linear(&x, insn->seg, effective_address(insn, cpu), size, write, linear);
+}

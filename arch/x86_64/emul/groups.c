@@ -81,9 +81,11 @@ const struct insn_row insn_groups[GROUP_COUNT][8] = {
                      [7] = ROW(BTC, RM_IMM, V, M | ROW_IMM8 | LOCKABLE) },
     [GROUP_0FC7] = { [1] = ROW(CMPXCHG8B, RM, XY, M | ROW_MEM_ONLY | LOCKABLE),
                      [6] = TO(BY_MOD, GROUP_0FC7_6), [7] = TO(BY_MOD, GROUP_0FC7_7) },
-    [GROUP_0FC7_6] = { [0] = TO(BY_PREFIX, GROUP_0FC7_6_MEM) },      /* with a register: RDRAND */
+    [GROUP_0FC7_6] = { TO(BY_PREFIX, GROUP_0FC7_6_MEM), TO(BY_PREFIX, GROUP_0FC7_6_REG) },
     [GROUP_0FC7_6_MEM] = { ROW(VMPTRLD, RM, Q, M), ROW(VMCLEAR, RM, Q, M), ROW(VMXON, RM, Q, M) },
-    [GROUP_0FC7_7] = { [0] = ROW(VMPTRST, RM, Q, M | ROW_NO_PREFIX) },  /* with a register: RDSEED, RDPID */
+    [GROUP_0FC7_6_REG] = { ROW(RDRAND, RM, V, M), ROW(RDRAND, RM, V, M) },
+    [GROUP_0FC7_7] = { ROW(VMPTRST, RM, Q, M | ROW_NO_PREFIX), TO(BY_PREFIX, GROUP_0FC7_7_REG) },
+    [GROUP_0FC7_7_REG] = { ROW(RDSEED, RM, V, M), ROW(RDSEED, RM, V, M) }, /* with F3: RDPID */
     [GROUP_0FD6] = ONLY_66(ROW(MOVQ, RM_REG, Q, XMM)),
     [GROUP_0FE7] = ONLY_66(ROW(MOVNTDQ, RM_REG, X, XMM | ROW_MEM_ONLY)),
     [GROUP_0F3880] = ONLY_66(ROW(INVEPT, REG_RM, N_X, M | ROW_MEM_ONLY)),

@@ -22,6 +22,7 @@
 #define INSN_OPS_DECODED(X)                                                                                       \
     X(PAUSE, "pause") X(HLT, "hlt") X(INT3, "int3") X(INT, "int") X(UD2, "ud2") X(CPUID, "cpuid") X(RSM, "rsm")   \
     X(RDMSR, "rdmsr") X(WRMSR, "wrmsr") X(RDTSC, "rdtsc") X(RDTSCP, "rdtscp") X(RDPMC, "rdpmc")                   \
+    X(RDRAND, "rdrand") X(RDSEED, "rdseed") X(PUSHF, "pushf") X(POPF, "popf")                                         \
     X(MOV_FROM_CR, "mov") X(MOV_TO_CR, "mov") X(MOV_FROM_DR, "mov") X(MOV_TO_DR, "mov")                           \
     X(CLTS, "clts") X(INVD, "invd") X(WBINVD, "wbinvd") X(WBNOINVD, "wbnoinvd") X(INVLPG, "invlpg")               \
     X(SLDT, "sldt") X(STR, "str") X(LLDT, "lldt") X(LTR, "ltr") X(VERR, "verr") X(VERW, "verw")                   \

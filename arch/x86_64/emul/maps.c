@@ -44,6 +44,7 @@ const struct insn_row insn_maps[MAP_COUNT][256] = {
         [0x93] = ROW(XCHG, RM_REG, V, ROW_OPCODE_REG), [0x94] = ROW(XCHG, RM_REG, V, ROW_OPCODE_REG),
         [0x95] = ROW(XCHG, RM_REG, V, ROW_OPCODE_REG), [0x96] = ROW(XCHG, RM_REG, V, ROW_OPCODE_REG),
         [0x97] = ROW(XCHG, RM_REG, V, ROW_OPCODE_REG),
+        [0x9c] = ROW(PUSHF, NONE, V64, 0), [0x9d] = ROW(POPF, NONE, V64, 0),
         PAIR(0xa0, MOV, REG_RM, ROW_MOFFS), PAIR(0xa2, MOV, RM_REG, ROW_MOFFS),
         PAIR(0xa4, MOVS, STRING, ROW_SI), PAIR(0xa6, CMPS, STRING, ROW_SI),
         [0xa8] = ROW(TEST, RM_IMM, B, ROW_ACC | ROW_IMM8S), [0xa9] = ROW(TEST, RM_IMM, V, ROW_ACC | ROW_IMMZ),

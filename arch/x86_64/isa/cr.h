@@ -101,6 +101,8 @@
 /* Reset values and fixed bits of the debug registers. */
 #define DR6_RESET    UINT64_C(0xffff0ff0)
 #define DR7_RESET    UINT64_C(0x400)
+#define DR6_WRITABLE UINT64_C(0xe00f)     /* the others read as after RESET */
+#define DR7_WRITABLE UINT64_C(0xffff23ff)
 #define DR6_B0       (UINT64_C(1) << 0)
 #define DR6_B1       (UINT64_C(1) << 1)
 #define DR6_B2       (UINT64_C(1) << 2)

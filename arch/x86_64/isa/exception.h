@@ -44,6 +44,10 @@ static inline bool exc_has_error_code(unsigned vector)
     return vector < EXC_COUNT && (EXC_WITH_ERROR_CODE >> vector & 1u) != 0;
 }
 
+/* Intercepted whatever the policy. #AC and #DB: a guest can make the CPU deliver them for ever without an instruction
+ * between (the loop never reaches an exit); #MC is the machine's own. */
+#define EXC_ALWAYS_EXIT (1u << EXC_AC | 1u << EXC_DB | 1u << EXC_MC)
+
 /* Classes of SDM vol 3, "Conditions for Generating a Double Fault". */
 #define EXC_CONTRIBUTORY ((1u << EXC_DE) | (1u << EXC_TS) | (1u << EXC_NP) | (1u << EXC_SS) | (1u << EXC_GP) | (1u << EXC_CP))
 

@@ -70,6 +70,7 @@ enum vt_status svm_init(const struct vt_env *env)
         .rdtscp = cpu_features.rdtscp, .invpcid = cpu_features.invpcid,
     };
     find_leniency(c);
+    svm_policy_init(c);
     log_line("svm: nested pages 4K 2M%s, %u ASIDs, next RIP %s, decode assists %s, VMCB clean bits %s",
              c->features.nested_1g ? " 1G" : "", c->asids, c->nrip ? "yes" : "no", c->decode_assists ? "yes" : "no",
              c->clean ? "yes" : "no");

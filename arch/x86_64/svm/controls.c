@@ -3,6 +3,7 @@
 #include "arch/x86_64/isa/exception.h"
 #include "arch/x86_64/isa/msr.h"
 #include "arch/x86_64/svm/svm.h"
+#include "arch/x86_64/vt/policy.h"
 #include "hv/lib/str.h"
 
 /* MSRs that the guest may access without an exit: the VMCB or guest_state.c switches each of them. */
@@ -47,9 +48,7 @@ void svm_controls_setup(struct svm_vcpu *v)
     /* CR3 and DR0-7 are the guest's own. All writes to CR0, not only the "selective" ones: Bochs 2.7 lacks that intercept,
      * and QEMU's overlooks the upper half; today's kernels hardly ever change TS. */
     c->intercept_cr_write = 1u << 0 | 1u << 4 | (svm_caps.lenient ? 1u << 8 : 0u);
-    /* #AC and #DB: a guest can make the CPU deliver them for ever without an instruction between (the loop never
-     * reaches an exit); #MC is the machine's own. */
-    c->intercept_exceptions = 1u << EXC_AC | 1u << EXC_DB | 1u << EXC_MC;
+    c->intercept_exceptions = EXC_ALWAYS_EXIT;
     c->intercept_1 = INTERCEPT_INTR | INTERCEPT_NMI | INTERCEPT_SMI | INTERCEPT_INIT | INTERCEPT_RDPMC |
                      INTERCEPT_CPUID | INTERCEPT_RSM | INTERCEPT_INVD | INTERCEPT_HLT |
                      INTERCEPT_INVLPGA | INTERCEPT_IOIO_PROT | INTERCEPT_MSR_PROT | INTERCEPT_SHUTDOWN;
@@ -90,9 +89,10 @@ static __attribute__((noinline)) void show_tpr(struct svm_vcpu *v)
 void svm_tpr_threshold(struct vt_vcpu *vt, uint8_t class)
 {
     struct svm_vcpu *v = svm_of(vt);
+    bool exits = class || svm_caps.lenient || (v->policy & VT_CONTROL_BIT(CR8));
     if (UNLIKELY(*v->tpr != v->tpr_seen))
         show_tpr(v);
-    uint16_t want = (uint16_t)((v->vmcb->intercept_cr_write & ~(1u << 8)) | (class || svm_caps.lenient ? 1u << 8 : 0));
+    uint16_t want = (uint16_t)((v->vmcb->intercept_cr_write & ~(1u << 8)) | (exits ? 1u << 8 : 0));
     if (want == v->vmcb->intercept_cr_write)
         return;
     v->vmcb->intercept_cr_write = want;

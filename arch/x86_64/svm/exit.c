@@ -28,6 +28,12 @@ static uint32_t decode_exception(struct svm_vcpu *v, struct vt_exit *exit)
     exit->exception.has_error_code = exc_has_error_code(vector);
     exit->exception.error_code = (uint32_t)v->vmcb->exitinfo1;
     exit->qualification = v->vmcb->exitinfo1;
+    if (vector == EXC_PF)
+        exit->qualification = v->vmcb->exitinfo2;
+    if (vector == EXC_BP || vector == EXC_OF) {
+        exit->exception.type = VT_EVENT_SOFT_EXCEPTION;
+        v->soft_rip = 0;
+    }
     return vector == EXC_DB ? decode_debug(v, exit) : (exit->kind = VT_EXIT_EXCEPTION);
 }
 
@@ -74,6 +80,29 @@ static uint32_t decode_cr(struct svm_vcpu *v, struct vt_exit *exit)
     return exit->kind = write ? VT_EXIT_CR_WRITE : VT_EXIT_CR_READ;
 }
 
+static uint32_t decode_dr(struct svm_vcpu *v, struct vt_exit *exit)
+{
+    uint64_t info = v->vmcb->exitinfo1;
+    exit->qualification = info;
+    exit->dr.number = exit->raw & 0xf;
+    exit->dr.gpr = svm_caps.decode_assists ? (uint8_t)CR_EXIT_GPR(info) : VT_GPR_COUNT;
+    exit->dr.read = exit->raw < VMEXIT_DR0_WRITE;
+    return exit->kind = VT_EXIT_DR_ACCESS;
+}
+
+static uint32_t decode_tsc(struct svm_vcpu *v, struct vt_exit *exit)
+{
+    (void)v;
+    exit->tsc.aux = exit->raw == VMEXIT_RDTSCP;
+    return exit->kind = VT_EXIT_RDTSC;
+}
+
+static uint32_t decode_qualified(struct svm_vcpu *v, struct vt_exit *exit)
+{
+    exit->qualification = v->vmcb->exitinfo1;
+    return exit->kind = svm_exit_rows[exit->raw].kind;
+}
+
 /* Before the IRET is carried out: NMIs are open after it. */
 static uint32_t decode_iret(struct svm_vcpu *v, struct vt_exit *exit)
 {
@@ -89,6 +118,8 @@ const struct svm_exit_row svm_exit_rows[SVM_EXIT_ROWS] = {
 #define ROW(code, neutral, decoder) [VMEXIT_##code] = { VT_EXIT_##neutral, decoder }
     [VMEXIT_CR0_READ ... VMEXIT_CR0_READ + 15] = { VT_EXIT_CR_READ, decode_cr },
     [VMEXIT_CR0_WRITE ... VMEXIT_CR0_WRITE + 15] = { VT_EXIT_CR_WRITE, decode_cr },
+    [VMEXIT_DR0_READ ... VMEXIT_DR0_READ + 15] = { VT_EXIT_DR_ACCESS, decode_dr },
+    [VMEXIT_DR0_WRITE ... VMEXIT_DR0_WRITE + 15] = { VT_EXIT_DR_ACCESS, decode_dr },
     [VMEXIT_EXCP0 ... VMEXIT_EXCP0 + 31] = { VT_EXIT_EXCEPTION, decode_exception },
     ROW(INTR, HOST_EVENT, NULL),
     ROW(NMI, HOST_EVENT, NULL),
@@ -96,15 +127,19 @@ const struct svm_exit_row svm_exit_rows[SVM_EXIT_ROWS] = {
     ROW(INIT, INIT, NULL),
     ROW(VINTR, INTERRUPT_WINDOW, NULL),
     ROW(CR0_SEL_WRITE, CR_WRITE, decode_cr),
-    ROW(RDTSC, RDTSC, NULL),
+    [VMEXIT_IDTR_READ ... VMEXIT_TR_WRITE] = { VT_EXIT_DESCRIPTOR, decode_qualified },
+    ROW(RDTSC, RDTSC, decode_tsc),
     ROW(RDPMC, RDPMC, NULL),
+    ROW(PUSHF, FLAGS, NULL),
+    ROW(POPF, FLAGS, NULL),
     ROW(CPUID, CPUID, NULL),
     ROW(RSM, UNDEFINED, NULL),
     ROW(IRET, NMI_WINDOW, decode_iret),
+    ROW(SWINT, INT, decode_qualified),
     ROW(INVD, WBINVD, NULL),
     ROW(PAUSE, PAUSE, NULL),
     ROW(HLT, HLT, NULL),
-    ROW(INVLPG, INVLPG, NULL),
+    ROW(INVLPG, INVLPG, decode_qualified),
     ROW(INVLPGA, UNDEFINED, NULL),
     ROW(IOIO, IO, decode_io),
     ROW(MSR, RDMSR, decode_msr),
@@ -116,7 +151,7 @@ const struct svm_exit_row svm_exit_rows[SVM_EXIT_ROWS] = {
     ROW(STGI, UNDEFINED, NULL),
     ROW(CLGI, UNDEFINED, NULL),
     ROW(SKINIT, UNDEFINED, NULL),
-    ROW(RDTSCP, RDTSC, NULL),
+    ROW(RDTSCP, RDTSC, decode_tsc),
     ROW(WBINVD, WBINVD, NULL),
     ROW(MONITOR, MWAIT, NULL),
     ROW(MWAIT, MWAIT, NULL),
@@ -125,7 +160,7 @@ const struct svm_exit_row svm_exit_rows[SVM_EXIT_ROWS] = {
     ROW(RDPRU, UNDEFINED, NULL),
     ROW(INVLPGB, UNDEFINED, NULL),
     ROW(INVLPGB_ILLEGAL, UNDEFINED, NULL),
-    ROW(INVPCID, INVLPG, NULL),
+    ROW(INVPCID, INVPCID, decode_qualified),
     ROW(MCOMMIT, UNDEFINED, NULL),
     ROW(TLBSYNC, UNDEFINED, NULL),
 #undef ROW

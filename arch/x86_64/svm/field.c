@@ -4,6 +4,7 @@
 #include "arch/x86_64/isa/exception.h"
 #include "arch/x86_64/isa/msr.h"
 #include "arch/x86_64/svm/svm.h"
+#include "arch/x86_64/vt/policy.h"
 
 /* CR0 bits that the guest may write and not have: caching is not its to switch. */
 #define CR0_SHOWN (CR0_CD | CR0_NW)
@@ -38,9 +39,10 @@ static uint64_t get_cr0(struct svm_vcpu *v)
     return (v->vmcb->cr0 & ~CR0_SHOWN) | (v->cr0 & CR0_SHOWN);
 }
 
-/* A register whose value is not what the guest wrote is read by an exit. */
+/* A register whose value is not what the guest wrote is read by an exit, as is one that the policy names. */
 static void show(struct svm_vcpu *v, unsigned cr, bool differs)
 {
+    differs |= v->policy & (cr == 0 ? VT_CONTROL_BIT(CR0_READ) : VT_CONTROL_BIT(CR4_READ));
     uint16_t reads = (uint16_t)((v->vmcb->intercept_cr_read & ~(1u << cr)) | (unsigned)differs << cr);
     if (reads == v->vmcb->intercept_cr_read)
         return;
@@ -280,6 +282,13 @@ static uint64_t next_rip(struct svm_vcpu *v)
     uint64_t rip = v->vmcb->rip + v->config.insn_length(v->config.ctx);
     bool code64 = (v->vmcb->efer & EFER_LMA) && (get_access(v, VT_CS) & VT_ACCESS_L);
     return code64 ? rip : (uint32_t)rip;
+}
+
+unsigned svm_insn_length(struct vt_vcpu *vt)
+{
+    struct svm_vcpu *v = svm_of(vt);
+    uint64_t next = svm_caps.nrip ? v->vmcb->nrip : next_rip(v);
+    return next > v->vmcb->rip && next - v->vmcb->rip <= 15 ? (unsigned)(next - v->vmcb->rip) : 0;
 }
 
 static __attribute__((noinline)) void skip_by_length(struct svm_vcpu *v)

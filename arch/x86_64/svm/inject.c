@@ -10,6 +10,13 @@ static uint64_t type_of(const struct vt_event *event)
     return event->type >= VT_EVENT_PRIV_SOFT_EXCEPTION ? EVENT_EXCEPTION : event->type;
 }
 
+/* The handler of INT3 or INTO returns behind it: RIP, or with next-RIP saving the field of that name, is what is pushed. */
+static void pass_instruction(struct svm_vcpu *v)
+{
+    v->vmcb->rip += svm_insn_length(&v->vt);
+    v->vmcb->nrip = v->soft_rip = v->vmcb->rip;
+}
+
 /* NMIs stay out until the guest's IRET. */
 static void block_nmi(struct svm_vcpu *v)
 {
@@ -27,6 +34,8 @@ void svm_inject(struct vt_vcpu *vt, const struct vt_event *event)
         info |= EVENT_ERROR_VALID | (uint64_t)event->error_code << EVENT_ERROR_SHIFT;
     if (UNLIKELY(v->stepping))
         svm_stop_stepping(v);
+    if (UNLIKELY(event->type == VT_EVENT_SOFT_EXCEPTION))
+        pass_instruction(v);
     svm_set_event(v, info);
     if (event->type == VT_EVENT_NMI)
         block_nmi(v);

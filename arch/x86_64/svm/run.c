@@ -21,11 +21,12 @@ static void settle(struct svm_vcpu *v)
 }
 
 /* Delivery of an event was cut short by this exit: keep it, so that it is repeated. Not INT n, INT3 and INTO: RIP is
- * still on the instruction, which is executed again. */
+ * still on the instruction, which is executed again; but for one that was injected, behind which RIP is. */
 static void keep_event(struct svm_vcpu *v, uint64_t info)
 {
     unsigned type = EVENT_TYPE(info), vector = EVENT_VECTOR(info);
-    if (type == EVENT_SOFT_INTERRUPT || (type == EVENT_EXCEPTION && (vector == EXC_BP || vector == EXC_OF)))
+    bool soft = type == EVENT_SOFT_INTERRUPT || (type == EVENT_EXCEPTION && (vector == EXC_BP || vector == EXC_OF));
+    if (soft && v->soft_rip != v->vmcb->rip)
         return;
     svm_set_event(v, info);
 }

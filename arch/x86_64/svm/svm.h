@@ -46,6 +46,8 @@ struct svm_vcpu {
     bool guest_tf;          /* what TF is to the guest while stepping */
     uint8_t nmi;            /* enum svm_nmi */
     uint64_t nmi_iret_rip;
+    uint64_t soft_rip;      /* behind an INT3 or INTO that was injected; 0: none */
+    uint64_t policy;        /* exit controls that are switched on: vt/policy.h */
     uint64_t cr0, cr4;      /* as the guest wrote them, for the bits that are not its own */
     hpa_t msrpm;
     uint8_t *msr_bits;
@@ -104,11 +106,16 @@ void svm_controls_setup(struct svm_vcpu *v);
 void svm_set_tsc_offset(struct vt_vcpu *v, uint64_t offset);
 void svm_tpr_threshold(struct vt_vcpu *v, uint8_t class);
 
+/* policy.c */
+void svm_policy_init(struct svm_caps *c);
+void svm_set_policy(struct vt_vcpu *v, uint64_t controls);
+
 /* field.c */
 uint64_t svm_get(struct vt_vcpu *v, enum vt_field field);
 void svm_set(struct vt_vcpu *v, enum vt_field field, uint64_t value);
 void svm_skip(struct vt_vcpu *v);
 void svm_advance(struct vt_vcpu *v, uint64_t rip);
+unsigned svm_insn_length(struct vt_vcpu *v);
 uint32_t svm_pkru(struct vt_vcpu *v);
 void svm_flush_linear(struct vt_vcpu *v);
 void svm_snapshot(struct vt_vcpu *v, struct vt_snapshot *out);

@@ -79,6 +79,13 @@ static bool collect_word(enum word w, uint32_t *out)
     return true;
 }
 
+static void read_switchable(struct vmx_caps *c)
+{
+    uint32_t must;
+    c->primary_may = allowed(PRIMARY, UINT32_MAX, &c->primary_must);
+    c->secondary_may = allowed(SECONDARY, UINT32_MAX, &must);
+}
+
 static bool has(uint32_t word, uint32_t bits)
 {
     return (word & bits) == bits;
@@ -140,6 +147,8 @@ enum vt_status vmx_init(const struct vt_env *env)
     c->features.pdpte_registers = true;
     c->features.masked_interrupts_exit = true;
     settle_apicv(c);
+    read_switchable(c);
+    vmx_policy_init(c);
     read_ept_vpid(c);
     log_line("vmx: EPT pages 4K%s%s%s, VPID %s, APICv %s, preemption timer %s (TSC >> %u)",
              c->features.nested_2m ? " 2M" : "", c->features.nested_1g ? " 1G" : "", c->features.nested_ad ? ", A/D" : "",

@@ -79,12 +79,12 @@ void vmx_host_setup(void)
     vmwrite(VMCS_HOST_RIP, (uint64_t)(uintptr_t)vmx_exit_entry);
 }
 
-static void setup_masks(struct vmx_vcpu *v)
+void vmx_masks_setup(struct vmx_vcpu *v, bool whole_cr0, bool whole_cr4)
 {
     /* The guest sees the CR0 it wrote, while NE stays as VMX demands and caching is not the guest's to switch. CR4.MCE
      * stays on: with it off a machine check would shut the whole machine down. */
-    v->cr0_mask = CR0_NE | CR0_CD | CR0_NW | ~(uint64_t)CR0_DEFINED;
-    v->cr4_mask = ~v->config.cr4_allowed | CR4_MCE | CR4_VMXE;
+    v->cr0_mask = whole_cr0 ? UINT64_MAX : CR0_NE | CR0_CD | CR0_NW | ~(uint64_t)CR0_DEFINED;
+    v->cr4_mask = whole_cr4 ? UINT64_MAX : ~v->config.cr4_allowed | CR4_MCE | CR4_VMXE;
     vmwrite(VMCS_CR0_GUEST_HOST_MASK, v->cr0_mask);
     vmwrite(VMCS_CR4_GUEST_HOST_MASK, v->cr4_mask);
 }
@@ -114,9 +114,7 @@ void vmx_controls_setup(struct vmx_vcpu *v)
     vmwrite(VMCS_SECONDARY_PROC_CONTROLS, v->secondary);
     vmwrite(VMCS_EXIT_CONTROLS, vmx_caps.exit);
     vmwrite(VMCS_ENTRY_CONTROLS, vmx_caps.entry);
-    /* #AC and #DB: a guest can make the CPU deliver them for ever without an instruction between (the loop never
-     * reaches an exit); #MC is the machine's own. */
-    vmwrite(VMCS_EXCEPTION_BITMAP, 1u << EXC_AC | 1u << EXC_DB | 1u << EXC_MC);
+    vmwrite(VMCS_EXCEPTION_BITMAP, EXC_ALWAYS_EXIT);
     vmwrite(VMCS_EPT_POINTER, v->eptp);
     if (vmx_caps.features.vpid)
         vmwrite(VMCS_VIRTUAL_PROCESSOR_ID, v->vpid);
@@ -129,7 +127,7 @@ void vmx_controls_setup(struct vmx_vcpu *v)
     v->timer_shift = vmx_caps.timer_shift;
     /* With a count of 0 the CPU does not look at the address of the list: "VM-Exit Controls for MSRs". */
     v->timer_field = vmx_caps.features.preemption_timer ? VMCS_GUEST_PREEMPTION_TIMER_VALUE : VMCS_EXIT_MSR_STORE_ADDRESS;
-    setup_masks(v);
+    vmx_masks_setup(v, false, false);
     setup_msr_bitmap(v);
     setup_io_bitmaps();
     vmx_host_setup();

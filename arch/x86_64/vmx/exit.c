@@ -125,6 +125,31 @@ static uint32_t decode_cr(struct vmx_vcpu *v, struct vt_exit *exit)
     return exit->kind = VT_EXIT_CR_WRITE;
 }
 
+static uint32_t decode_dr(struct vmx_vcpu *v, struct vt_exit *exit)
+{
+    uint64_t q = vmread(VMCS_EXIT_QUALIFICATION);
+    (void)v;
+    exit->qualification = q;
+    exit->dr.number = (uint8_t)QUALIFICATION_DR_NUMBER(q);
+    exit->dr.gpr = (uint8_t)QUALIFICATION_DR_REGISTER(q);
+    exit->dr.read = q & QUALIFICATION_DR_READ;
+    return exit->kind = VT_EXIT_DR_ACCESS;
+}
+
+static uint32_t decode_tsc(struct vmx_vcpu *v, struct vt_exit *exit)
+{
+    (void)v;
+    exit->tsc.aux = exit->raw == EXIT_REASON_RDTSCP;
+    return exit->kind = VT_EXIT_RDTSC;
+}
+
+static uint32_t decode_random(struct vmx_vcpu *v, struct vt_exit *exit)
+{
+    (void)v;
+    exit->random.seed = exit->raw == EXIT_REASON_RDSEED;
+    return exit->kind = VT_EXIT_RDRAND;
+}
+
 static uint32_t decode_qualified(struct vmx_vcpu *v, struct vt_exit *exit)
 {
     (void)v;
@@ -197,7 +222,7 @@ const struct vmx_exit_row vmx_exit_rows[VMX_EXIT_ROWS] = {
     ROW(INVD, WBINVD, NULL),
     ROW(INVLPG, INVLPG, decode_qualified),
     ROW(RDPMC, RDPMC, NULL),
-    ROW(RDTSC, RDTSC, NULL),
+    ROW(RDTSC, RDTSC, decode_tsc),
     ROW(RSM, UNDEFINED, NULL),
     ROW(VMCALL, HYPERCALL, NULL),
     ROW(VMCLEAR, UNDEFINED, NULL),
@@ -210,7 +235,7 @@ const struct vmx_exit_row vmx_exit_rows[VMX_EXIT_ROWS] = {
     ROW(VMXOFF, UNDEFINED, NULL),
     ROW(VMXON, UNDEFINED, NULL),
     ROW(CR_ACCESS, CR_WRITE, decode_cr),
-    ROW(MOV_DR, DR_ACCESS, decode_qualified),
+    ROW(MOV_DR, DR_ACCESS, decode_dr),
     ROW(IO_INSTRUCTION, IO, decode_io),
     ROW(RDMSR, RDMSR, NULL),
     ROW(WRMSR, WRMSR, NULL),
@@ -225,17 +250,17 @@ const struct vmx_exit_row vmx_exit_rows[VMX_EXIT_ROWS] = {
     ROW(EPT_VIOLATION, MMIO, decode_ept_violation),
     ROW(EPT_MISCONFIGURATION, BAD_NESTED_PAGE, decode_ept_misconfiguration),
     ROW(INVEPT, UNDEFINED, NULL),
-    ROW(RDTSCP, RDTSC, NULL),
+    ROW(RDTSCP, RDTSC, decode_tsc),
     ROW(PREEMPTION_TIMER, TIMER, NULL),
     ROW(INVVPID, UNDEFINED, NULL),
     ROW(WBINVD, WBINVD, NULL),
     ROW(XSETBV, XSETBV, NULL),
     ROW(APIC_WRITE, APIC_WRITE, decode_apic_write),
-    ROW(RDRAND, RDRAND, NULL),
-    ROW(INVPCID, INVLPG, decode_qualified),
+    ROW(RDRAND, RDRAND, decode_random),
+    ROW(INVPCID, INVPCID, decode_qualified),
     ROW(VMFUNC, UNDEFINED, NULL),
     ROW(ENCLS, UNDEFINED, NULL),
-    ROW(RDSEED, RDRAND, NULL),
+    ROW(RDSEED, RDRAND, decode_random),
     ROW(XSAVES, UNDEFINED, NULL),
     ROW(XRSTORS, UNDEFINED, NULL),
 #undef ROW

@@ -204,6 +204,13 @@ void vmx_skip(struct vt_vcpu *vt)
     advance(vt->exit.rip + vmread(VMCS_EXIT_INSTRUCTION_LENGTH));
 }
 
+/* SDM vol 3, "Information for VM Exits Due to Instruction Execution". */
+unsigned vmx_insn_length(struct vt_vcpu *vt)
+{
+    (void)vt;
+    return (unsigned)vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
+}
+
 uint32_t vmx_pkru(struct vt_vcpu *vt)
 {
     (void)vt;

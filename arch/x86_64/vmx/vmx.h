@@ -15,6 +15,7 @@ struct vmx_caps {
     uint64_t cr0_ones, cr0_allowed; /* what every guest's real CR0 has, and may have: caching stays on */
     uint32_t timer_shift;    /* the preemption timer counts TSC >> shift */
     bool invvpid, invvpid_single, invept_single;
+    uint32_t primary_may, primary_must, secondary_may; /* which processor-based controls can be 1, and cannot be 0 */
 };
 extern struct vmx_caps vmx_caps;
 
@@ -73,13 +74,19 @@ void vmx_reset_extended(struct vt_vcpu *v);
 /* controls.c: the VMCS's first contents, and the controls that change while it runs */
 void vmx_controls_setup(struct vmx_vcpu *v);
 void vmx_host_setup(void); /* host state of this pCPU into the current VMCS */
+void vmx_masks_setup(struct vmx_vcpu *v, bool whole_cr0, bool whole_cr4); /* what of CR0 and CR4 exits when it changes */
 void vmx_msr_pass(struct vmx_vcpu *v, uint32_t msr, bool read, bool write);
+
+/* policy.c */
+void vmx_policy_init(struct vmx_caps *c);
+void vmx_set_policy(struct vt_vcpu *v, uint64_t controls);
 
 /* field.c */
 uint64_t vmx_get(struct vt_vcpu *v, enum vt_field field);
 void vmx_set(struct vt_vcpu *v, enum vt_field field, uint64_t value);
 void vmx_skip(struct vt_vcpu *v);
 void vmx_advance(struct vt_vcpu *v, uint64_t rip);
+unsigned vmx_insn_length(struct vt_vcpu *v);
 uint32_t vmx_pkru(struct vt_vcpu *v);
 void vmx_flush_linear(struct vt_vcpu *v);
 void vmx_snapshot(struct vt_vcpu *v, struct vt_snapshot *out);

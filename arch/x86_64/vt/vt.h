@@ -55,8 +55,8 @@ enum vt_field {
     X(XSETBV, "XSETBV") X(EXCEPTION, "exception") X(NMI, "NMI") X(TRIPLE_FAULT, "triple fault") \
     X(APIC_WRITE, "virtual-APIC write") X(APIC_ACCESS, "APIC page access") X(APIC_EOI, "level-triggered EOI") \
     X(TPR_BELOW, "TPR below threshold") \
-    X(RDTSC, "RDTSC") X(RDPMC, "RDPMC") X(INVLPG, "INVLPG") X(WBINVD, "INVD or WBINVD") X(DESCRIPTOR, "descriptor-table access") \
-    X(RDRAND, "RDRAND or RDSEED") X(MWAIT, "MONITOR or MWAIT") X(UNDEFINED, "instruction of a hidden feature") \
+    X(RDTSC, "RDTSC or RDTSCP") X(RDPMC, "RDPMC") X(INVLPG, "INVLPG") X(INVPCID, "INVPCID") X(WBINVD, "INVD or WBINVD") \
+    X(DESCRIPTOR, "descriptor-table access") X(FLAGS, "PUSHF or POPF") X(INT, "INT n") X(RDRAND, "RDRAND or RDSEED") X(MWAIT, "MONITOR or MWAIT") X(UNDEFINED, "instruction of a hidden feature") \
     X(TASK_SWITCH, "hardware task switch") X(INIT, "INIT signal") X(SIPI, "start-up IPI") \
     X(BAD_NESTED_PAGE, "nested-paging misconfiguration") X(ENTRY_FAILED, "VM-entry failure")
 
@@ -98,7 +98,10 @@ struct vt_exit {
         struct vt_io io;
         struct { gpa_t gpa; bool own, read, write, fetch; } mem; /* own: the instruction's access, no table walk */
         struct { uint8_t cr, gpr, how /* enum vt_cr_how */; uint16_t lmsw_value; } cr;
-        struct { uint8_t vector, type; bool has_error_code; uint32_t error_code; } exception; /* type: vt_event_type */
+        struct { uint8_t number, gpr /* VT_GPR_COUNT: the instruction has to be decoded */; bool read; } dr;
+        struct { bool aux; } tsc; /* RDTSCP: TSC_AUX, too */
+        struct { bool seed; } random;
+        struct { uint8_t vector, type; bool has_error_code; uint32_t error_code; } exception; /* type: vt_event_type; #PF: the qualification is the address */
         struct { uint8_t vector; } interrupt;
         struct { uint16_t offset; bool own, write; } apic; /* own: the instruction's access to data */
         struct {
@@ -120,6 +123,7 @@ struct vt_features {
     bool masked_interrupts_exit; /* an interrupt of the machine, or run()'s limit, ends it whatever the guest's RFLAGS.IF; known
                                   * once the boot CPU is enabled */
     bool pdpte_registers;       /* PAE: VT_PDPTE0.. are what the CPU uses */
+    uint64_t controls_fixed, controls_switched; /* vt/policy.h: what always exits, and what set_policy() can switch */
 };
 
 /* What the vCPU's creator decides. */
@@ -192,6 +196,11 @@ struct vt_ops {
     void (*flush_linear)(struct vt_vcpu *v); /* all translations of linear addresses, as MOV to CR3 does */
 
     void (*reset_extended)(struct vt_vcpu *v); /* x87, SSE, AVX, XCR0 as after power-up */
+
+    /* Loaded. Of the set (vt/policy.h) what features() says can be switched; the rest stays as it is. */
+    void (*set_policy)(struct vt_vcpu *v, uint64_t controls);
+    /* Loaded. Of the instruction that just exited; 0: unknown, or the exit was no instruction's. */
+    unsigned (*insn_length)(struct vt_vcpu *v);
 
     /* One event for the next entry; the caller asked can_inject() first (exceptions always can). */
     void (*inject)(struct vt_vcpu *v, const struct vt_event *event);

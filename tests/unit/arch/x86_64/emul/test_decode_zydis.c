@@ -39,6 +39,7 @@ static bool same_name(enum insn_op op, const char *theirs)
         return !strncmp(ours, theirs, n) && strlen(theirs) == n + 1 && strchr("bwdq", theirs[n]);
     case INSN_CMPXCHG8B: return !strcmp(theirs, "cmpxchg8b") || !strcmp(theirs, "cmpxchg16b");
     case INSN_WBNOINVD: return !strcmp(theirs, "wbnoinvd") || !strcmp(theirs, "wbinvd");   /* by decoder mode */
+    case INSN_PUSHF: case INSN_POPF: return !strncmp(ours, theirs, n) && (!theirs[n] || strchr("dq", theirs[n]));
     case INSN_MOVD: return !strcmp(theirs, "movd") || !strcmp(theirs, "movq");
     default: return !strcmp(ours, theirs);
     }
