@@ -8,6 +8,7 @@
 #include "hv/version.h"
 #include "hv/vm/dispatch.h"
 #include "hv/vm/postmortem.h"
+#include "hv/vm/why.h"
 
 /* ---- rates ------------------------------------------------------------------------------------------------------- */
 
@@ -170,6 +171,14 @@ static const char *backend(void *ctx)
     return vt.name;
 }
 
+static unsigned why(void *ctx, size_t index, const struct shell_printer *out)
+{
+    (void)ctx;
+    if (index >= partition_count || !partitions[index])
+        return VT_EXIT_KINDS;
+    return why_print(partitions[index], out->line, out->ctx);
+}
+
 static bool postmortem(void *ctx, size_t index, const struct shell_printer *out)
 {
     (void)ctx;
@@ -237,6 +246,7 @@ const struct shell_ops monitor_ops = {
     .partitions = list_partitions,
     .control = control,
     .info = info,
+    .why = why,
     .postmortem = postmortem,
     .vga_text = vga_text,
     .exits = exits,

@@ -242,6 +242,7 @@ const struct shell_command shell_commands[] = {
     { "exits", .usage = NAME, .help = "Count a guest's exits by kind, with their mean cost in ticks.", .run = run_exits },
     { "explain", "[KIND]", "Explain a kind of exit: what, why, and what is done; without KIND, list them.",
       SHELL_OPTIONAL_WORD, .run = shell_run_explain },
+    { "why", .usage = NAME, .help = "Explain a guest's last exit: the instruction, and what it means.", .run = shell_run_why },
     { "postmortem", .usage = NAME, .help = "Show why a guest could not go on: registers, faults, page walk.", .run = shell_run_postmortem },
     { "log", "[LINES]", "Show the hypervisor's last messages (20 lines).", SHELL_OPTIONAL_NUMBER, .run = run_log },
     { "cpus", "", "Show the machine's CPUs and what they run.", .run = run_cpus },

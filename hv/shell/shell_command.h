@@ -33,6 +33,7 @@ extern const size_t shell_command_count;
 
 /* shell_explain.c */
 void shell_run_explain(struct shell *s, const struct shell_command *self, const struct shell_call *call);
+void shell_run_why(struct shell *s, const struct shell_command *self, const struct shell_call *call);
 void shell_run_postmortem(struct shell *s, const struct shell_command *self, const struct shell_call *call);
 
 /* One line of output; control characters in it are replaced. */

@@ -1,4 +1,4 @@
-/* The commands that explain: what an exit means, and why a guest could not go on. */
+/* The commands that explain: what an exit means, what the last one was, and why a guest could not go on. */
 #include "hv/lib/fmt.h"
 #include "hv/shell/shell_command.h"
 #include "hv/trace/explain.h"
@@ -47,6 +47,16 @@ void shell_run_explain(struct shell *s, const struct shell_command *self, const 
         no_such_kind(s, self->name, call->word, call->word_len);
     for (unsigned i = 0; i < count; i++)
         explain_print(kinds[i], EXPLAIN_BOTH, print_line, s);
+}
+
+/* Of the two columns only that of the CPU in use. */
+void shell_run_why(struct shell *s, const struct shell_command *self, const struct shell_call *call)
+{
+    unsigned kind = s->ops->why(s->ops->ctx, call->partition, &(struct shell_printer){ print_line, s });
+    if (kind >= VT_EXIT_KINDS)
+        shell_line(s, "%s: %s has not run yet", self->name, s->partitions[call->partition].name);
+    else
+        explain_print(kind, explain_half_of(s->ops->backend(s->ops->ctx)), print_line, s);
 }
 
 void shell_run_postmortem(struct shell *s, const struct shell_command *self, const struct shell_call *call)

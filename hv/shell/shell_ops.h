@@ -58,6 +58,8 @@ struct shell_ops {
     void (*info)(void *ctx, size_t partition, const struct shell_printer *out);
     /* What was noted when the partition could not go on; false: it never was so. */
     bool (*postmortem)(void *ctx, size_t partition, const struct shell_printer *out);
+    /* The partition's last exit in a few lines; returns its kind, enum vt_exit_kind, or VT_EXIT_KINDS: none yet. */
+    unsigned (*why)(void *ctx, size_t partition, const struct shell_printer *out);
     /* The text page at guest-physical B8000h: character and attribute bytes. False: it has none. */
     bool (*vga_text)(void *ctx, size_t partition, uint8_t cells[SHELL_VGA_ROWS * SHELL_VGA_COLUMNS * 2]);
     size_t (*exits)(void *ctx, size_t partition, struct shell_exit *out, size_t max);

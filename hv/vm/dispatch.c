@@ -27,6 +27,15 @@ static struct dispatcher dispatchers[PCPU_MAX];
 static housekeeper_t keep_house;
 static _Atomic uint64_t idle_cpus;      /* bit n: pCPU n is about to sleep or asleep; partner: invite_thief() */
 static uint64_t housekeeping_due;       /* host TSC; the boot pCPU's own */
+/* What the housekeeper asks another pCPU; one at a time. Partner of the state: dispatch_inspect(). */
+enum { INSPECT_NONE, INSPECT_ASKED, INSPECT_RUNS, INSPECT_DONE };
+static struct {
+    _Atomic uint32_t state;
+    unsigned cpu;
+    struct vcpu *vcpu;
+    inspector_t fn;
+    void *ctx;
+} inspection;
 static _Atomic bool housekeeping_asked; /* partner: the loop of the boot pCPU */
 
 static struct dispatcher *here(void)
@@ -351,6 +360,71 @@ static void housekeeping(unsigned me)
     housekeeping_due = keep_house();
 }
 
+/* ---- looking into a vCPU from the housekeeper --------------------------------------------------------------------- */
+
+#define INSPECT_NS UINT64_C(10000000)
+
+static void inspect_here(struct dispatcher *d, struct vcpu *v, inspector_t fn, void *ctx)
+{
+    if (d->loaded == v) {
+        fn(v, ctx);
+        return;
+    }
+    dispatch_unload();
+    vt.load(v->vt, NULL);
+    fn(v, ctx);
+    vt.unload(v->vt, false);
+    if (!v->parked)
+        unpin(d, v);
+}
+
+/* The pCPU that was asked, between two turns. */
+static void serve_inspection(struct dispatcher *d, unsigned me)
+{
+    uint32_t asked = INSPECT_ASKED;
+    if (atomic_load(&inspection.state) != asked || inspection.cpu != me ||
+        !atomic_compare_exchange_strong(&inspection.state, &asked, INSPECT_RUNS))
+        return;
+    inspect_here(d, inspection.vcpu, inspection.fn, inspection.ctx);
+    atomic_store(&inspection.state, INSPECT_DONE);
+}
+
+static bool inspect_on(unsigned cpu, struct vcpu *v, inspector_t fn, void *ctx)
+{
+    uint64_t until = rdtsc() + ns_to_tsc(INSPECT_NS);
+    inspection.vcpu = v;
+    inspection.fn = fn;
+    inspection.ctx = ctx;
+    inspection.cpu = cpu;
+    atomic_store(&inspection.state, INSPECT_ASKED);
+    preempt(&dispatchers[cpu], cpu);
+    while (atomic_load(&inspection.state) != INSPECT_DONE) {
+        uint32_t asked = INSPECT_ASKED;
+        cpu_pause();
+        if (rdtsc() >= until && atomic_compare_exchange_strong(&inspection.state, &asked, INSPECT_NONE))
+            return false;
+    }
+    return true;
+}
+
+/* Whose queue it is in loads it, or has it loaded; one that is parked is loaded nowhere, and only the housekeeper lets it
+ * go on. */
+bool dispatch_inspect(struct vcpu *v, inspector_t fn, void *ctx)
+{
+    unsigned cpu = pcpu_this()->index;
+    if (!v->parked || atomic_load(&v->part->active)) {
+        struct dispatcher *d = lock_queue_of(v, &cpu);
+        v->sched.pinned = true; /* it stays there; its next unloading ends that */
+        spin_unlock(&d->lock);
+    }
+    if (cpu != pcpu_this()->index)
+        return inspect_on(cpu, v, fn, ctx);
+    inspect_here(here(), v, fn, ctx);
+    return true;
+}
+
+/* ---- the pCPU's life --------------------------------------------------------------------------------------------- */
+
 void dispatch_init(housekeeper_t housekeeper)
 {
     keep_house = housekeeper;
@@ -367,8 +441,10 @@ void dispatch_loop(void)
     irq_set_handler(VECTOR_KICK, on_interrupt, NULL);
     lapic_timer_setup(VECTOR_TIMER);
     for (;;) {
-        if (atomic_load_explicit(&d->yield, memory_order_relaxed))
+        if (atomic_load_explicit(&d->yield, memory_order_relaxed)) {
             atomic_store(&d->yield, false); /* before a look at why: whoever comes later sets it again */
+            serve_inspection(d, me);
+        }
         housekeeping(me);
         struct decision next = decide(d, me);
         if (next.vcpu)

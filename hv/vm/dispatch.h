@@ -28,6 +28,11 @@ bool dispatch_should_yield(void);
 /* Bring v->snapshot up to date; waits a millisecond at most for a pCPU that has the vCPU loaded. */
 void dispatch_fetch_snapshot(struct vcpu *v);
 
+/* From the housekeeper: call fn where the vCPU's registers can be read: here, or on the pCPU that has it. False: that one
+ * did not come to it within some milliseconds, and fn was not and will not be called. */
+typedef void (*inspector_t)(struct vcpu *v, void *ctx);
+bool dispatch_inspect(struct vcpu *v, inspector_t fn, void *ctx) MUST_CHECK;
+
 struct dispatch_stats {
     uint64_t busy_ns;          /* time spent in vcpu_run since start */
     const struct vcpu *running; /* NULL: idle; may be out of date when read */

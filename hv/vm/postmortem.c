@@ -1,7 +1,6 @@
 #include "hv/vm/postmortem.h"
 
 #include "arch/x86_64/emul/exec.h"
-#include "arch/x86_64/emul/show.h"
 #include "arch/x86_64/isa/cr.h"
 #include "arch/x86_64/isa/exception.h"
 #include "arch/x86_64/mmu/guest_path.h"
@@ -9,6 +8,7 @@
 #include "hv/lib/fmt.h"
 #include "hv/lib/str.h"
 #include "hv/vm/delivery.h"
+#include "hv/vm/look.h"
 
 #define LINE 80 /* with the terminator */
 
@@ -17,13 +17,8 @@ struct subject {
     struct vcpu *v;
     struct partition *p;
     const struct vt_exit *exit;
-    struct guest_paging paging;
-    enum insn_mode mode;
-    uint64_t gpr[VT_GPR_COUNT], rip, linear_rip;
-    uint8_t bytes[INSN_MAX_LENGTH];
-    unsigned fetched;
-    enum insn_status status;   /* of insn; nothing was fetched: INSN_NEED_MORE */
-    struct insn insn;
+    struct look at;            /* RIP */
+    uint64_t gpr[VT_GPR_COUNT];
     struct { bool known; uint64_t address; unsigned access; const char *what; } suspect; /* whose page walk is shown */
     uint64_t nested_shown;     /* guest-physical */
 };
@@ -62,7 +57,7 @@ static void say(struct subject *s, const char *format, ...)
     p->postmortem[used + len + 1] = '\0';
 }
 
-/* ---- the instruction ----------------------------------------------------------------------------------------------- */
+/* ---- words and the instruction ------------------------------------------------------------------------------------- */
 
 static const char *exception_name(unsigned vector)
 {
@@ -74,43 +69,13 @@ static const char *exception_name(unsigned vector)
     return vector < EXC_COUNT && names[vector] ? names[vector] : "an interrupt";
 }
 
-static void fetch(struct subject *s)
-{
-    for (s->fetched = 0; s->fetched < INSN_MAX_LENGTH; s->fetched++) {
-        struct guest_translation t;
-        gva_t at = GVA(s->linear_rip + s->fetched);
-        if (guest_walk(&s->paging, &gmem_walk, &s->p->mem, at, GUEST_FETCH | GUEST_PROBE, &t) != GUEST_WALK_OK ||
-            gmem_read(&s->p->mem, t.gpa, &s->bytes[s->fetched], 1) != GMEM_OK)
-            break;
-    }
-    s->status = insn_decode(&s->insn, s->bytes, s->fetched, s->mode);
-}
-
-static void look(struct subject *s, struct vcpu *v)
-{
-    *s = (struct subject){ .v = v, .p = v->part, .exit = &v->vt->exit };
-    vcpu_paging(v, &s->paging);
-    s->mode = vcpu_insn_mode(v);
-    memcpy(s->gpr, v->vt->gpr, sizeof s->gpr);
-    s->gpr[VT_RSP] = reg(s, VT_RSP_);
-    s->rip = reg(s, VT_RIP);
-    s->linear_rip = s->mode == INSN_MODE_64 ? s->rip : (uint32_t)(reg(s, VT_BASE + VT_CS) + s->rip);
-    fetch(s);
-}
-
 static void show_instruction(struct subject *s)
 {
     static const char *const modes[] = { "16-bit", "32-bit", "64-bit" };
-    char bytes[3 * INSN_MAX_LENGTH + 1] = "", text[INSN_TEXT_SIZE] = "not decoded";
-    unsigned count = s->status == INSN_OK ? s->insn.length : MIN(s->fetched, 8u);
-    for (unsigned i = 0; i < count; i++)
-        fmt_print(bytes + 3 * i, 4, "%02x ", s->bytes[i]);
-    if (s->status == INSN_OK)
-        insn_show(&s->insn, s->rip, text, sizeof text);
-    if (!s->fetched)
-        str_copy(text, sizeof text, "the instruction cannot be fetched");
-    say(s, "post-mortem of vCPU %u, in %s code at CPL %u:", s->v->index, modes[s->mode], s->paging.cpl);
-    say(s, "  %04lx:%lx  %s %s", reg(s, VT_SELECTOR + VT_CS), s->rip, bytes, text);
+    char text[LOOK_TEXT_SIZE];
+    look_text(&s->at, text);
+    say(s, "post-mortem of vCPU %u, in %s code at CPL %u:", s->v->index, modes[s->at.mode], s->at.paging.cpl);
+    say(s, "  %s", text);
 }
 
 /* ---- registers ----------------------------------------------------------------------------------------------------- */
@@ -123,8 +88,8 @@ static void show_registers(struct subject *s)
     for (unsigned i = 0; i < 15; i += 3)
         say(s, "  %s %016lx  %s %016lx  %s %016lx", gprs[i], s->gpr[i], gprs[i + 1], s->gpr[i + 1], gprs[i + 2],
             s->gpr[i + 2]);
-    say(s, "  r15 %016lx  rfl %016lx  cr2 %016lx", s->gpr[VT_R15], s->paging.rflags, reg(s, VT_CR2));
-    say(s, "  cr0 %08lx cr3 %lx cr4 %lx efer %lx", s->paging.cr0, s->paging.cr3, s->paging.cr4, s->paging.efer);
+    say(s, "  r15 %016lx  rfl %016lx  cr2 %016lx", s->gpr[VT_R15], s->at.paging.rflags, reg(s, VT_CR2));
+    say(s, "  cr0 %08lx cr3 %lx cr4 %lx efer %lx", s->at.paging.cr0, s->at.paging.cr3, s->at.paging.cr4, s->at.paging.efer);
     for (unsigned i = 0; i < VT_SEG_COUNT; i += 2) {
         char half[2][LINE];
         for (unsigned k = 0; k < 2; k++)
@@ -142,36 +107,36 @@ static void show_registers(struct subject *s)
 static bool walk_fails(struct subject *s, uint64_t address, unsigned access, uint8_t *vector)
 {
     struct guest_translation t;
-    enum guest_walk_result r = guest_walk(&s->paging, &gmem_walk, &s->p->mem, GVA(address), access | GUEST_PROBE, &t);
+    enum guest_walk_result r = guest_walk(&s->at.paging, &gmem_walk, &s->p->mem, GVA(address), access | GUEST_PROBE, &t);
     *vector = r == GUEST_WALK_NON_CANONICAL ? EXC_GP : EXC_PF;
     return r == GUEST_WALK_FAULT || r == GUEST_WALK_NON_CANONICAL;
 }
 
 static uint64_t operand_address(struct subject *s)
 {
-    struct exec_cpu cpu = { .gpr = s->gpr, .rip = s->rip, .rflags = s->paging.rflags };
-    cpu.protected_mode = s->paging.cr0 & CR0_PE;
-    cpu.linear_bits = s->paging.cr4 & CR4_LA57 ? 57 : 48;
+    struct exec_cpu cpu = { .gpr = s->gpr, .rip = s->at.rip, .rflags = s->at.paging.rflags };
+    cpu.protected_mode = s->at.paging.cr0 & CR0_PE;
+    cpu.linear_bits = s->at.paging.cr4 & CR4_LA57 ? 57 : 48;
     for (unsigned i = 0; i < INSN_SEG_COUNT; i++)
         cpu.seg[i].base = reg(s, VT_BASE + i);
-    return insn_linear_address(&s->insn, &cpu);
+    return insn_linear_address(&s->at.insn, &cpu);
 }
 
 /* What the instruction at RIP raises, if it is plain to see. NULL: it is not. */
 static const char *first_exception(struct subject *s, uint8_t *vector)
 {
     uint64_t cr2 = reg(s, VT_CR2), stack = s->gpr[VT_RSP] - 8;
-    if (!s->fetched && walk_fails(s, s->linear_rip, GUEST_FETCH, vector))
-        return suspect(s, s->linear_rip, GUEST_FETCH, "RIP"), "the instruction at RIP cannot be fetched";
-    if (s->status == INSN_UNDEFINED || (s->status == INSN_OK && s->insn.op == INSN_UD2))
+    if (!s->at.fetched && walk_fails(s, s->at.linear, GUEST_FETCH, vector))
+        return suspect(s, s->at.linear, GUEST_FETCH, "RIP"), "the instruction at RIP cannot be fetched";
+    if (s->at.status == INSN_UNDEFINED || (s->at.status == INSN_OK && s->at.insn.op == INSN_UD2))
         return *vector = EXC_UD, "the instruction at RIP raises it";
-    if (s->status == INSN_OK && (s->insn.op == INSN_INT3 || s->insn.op == INSN_INT))
-        return *vector = s->insn.op == INSN_INT ? (uint8_t)s->insn.imm : EXC_BP, "the instruction at RIP asks for it";
-    if (s->status == INSN_OK && (s->insn.flags & INSN_MEM))
+    if (s->at.status == INSN_OK && (s->at.insn.op == INSN_INT3 || s->at.insn.op == INSN_INT))
+        return *vector = s->at.insn.op == INSN_INT ? (uint8_t)s->at.insn.imm : EXC_BP, "the instruction at RIP asks for it";
+    if (s->at.status == INSN_OK && (s->at.insn.flags & INSN_MEM))
         for (unsigned access = GUEST_READ; access <= GUEST_WRITE; access += GUEST_WRITE)
             if (walk_fails(s, operand_address(s), access, vector))
                 return suspect(s, operand_address(s), access, "the operand"), "the operand of the instruction at RIP";
-    if (s->mode == INSN_MODE_64 && walk_fails(s, stack, GUEST_WRITE, vector))
+    if (s->at.mode == INSN_MODE_64 && walk_fails(s, stack, GUEST_WRITE, vector))
         return suspect(s, stack, GUEST_WRITE, "the stack"), "the stack below RSP cannot be written";
     if (cr2 && walk_fails(s, cr2, GUEST_READ, vector))
         return suspect(s, cr2, GUEST_READ, "CR2"), "CR2 tells of it, and its page is still not there";
@@ -181,7 +146,7 @@ static const char *first_exception(struct subject *s, uint8_t *vector)
 static void show_chain(struct subject *s, uint8_t first)
 {
     struct delivery_chain chain;
-    delivery_chain(s->v, &s->paging, first, &chain);
+    delivery_chain(s->v, &s->at.paging, first, &chain);
     for (unsigned i = 0; i < chain.count; i++) {
         const struct delivery *d = &chain.step[i];
         const char *name = exception_name(d->vector);
@@ -245,7 +210,7 @@ static void show_walk(struct subject *s)
     uint64_t address = s->suspect.address;
     unsigned access = s->suspect.access;
     const char *how = access & GUEST_WRITE ? "write" : access & GUEST_FETCH ? "fetch" : "read";
-    guest_path_find(&s->paging, &gmem_walk, &s->p->mem, GVA(address), access, &path);
+    guest_path_find(&s->at.paging, &gmem_walk, &s->p->mem, GVA(address), access, &path);
     say(s, "  page walk of %lx (%s, %s):", address, s->suspect.what, how);
     for (unsigned i = 0; i < path.count; i++)
         say(s, "    %-5s at %lx%s = %016lx%s%s", path.step[i].name, path.step[i].at,
@@ -292,16 +257,19 @@ static void choose_suspect(struct subject *s)
     bool access = s->exit->kind == VT_EXIT_MMIO || s->exit->kind == VT_EXIT_APIC_ACCESS;
     if (s->suspect.known)
         return;
-    if (access && !(s->exit->kind == VT_EXIT_MMIO && s->exit->mem.fetch) && s->status == INSN_OK && (s->insn.flags & INSN_MEM))
+    if (access && !(s->exit->kind == VT_EXIT_MMIO && s->exit->mem.fetch) && s->at.status == INSN_OK && (s->at.insn.flags & INSN_MEM))
         suspect(s, operand_address(s), GUEST_READ, "the operand");
     else
-        suspect(s, s->linear_rip, GUEST_FETCH, "RIP");
+        suspect(s, s->at.linear, GUEST_FETCH, "RIP");
 }
 
 void postmortem_take(struct vcpu *v)
 {
     struct subject s;
-    look(&s, v);
+    s = (struct subject){ .v = v, .p = v->part, .exit = &v->vt->exit };
+    look_at(v, vt.get(v->vt, VT_RIP), &s.at);
+    memcpy(s.gpr, v->vt->gpr, sizeof s.gpr);
+    s.gpr[VT_RSP] = vt.get(v->vt, VT_RSP_);
     s.p->postmortem[0] = '\0';
     show_instruction(&s);
     show_registers(&s);

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
+#include "arch/x86_64/vt/vt.h"
 #include "hv/shell/shell.h"
 #include "tests/unit/test.h"
 
@@ -75,6 +76,15 @@ static size_t exits(void *ctx, size_t partition, struct shell_exit *out, size_t 
     return 3;
 }
 
+static unsigned why(void *ctx, size_t partition, const struct shell_printer *out)
+{
+    (void)ctx;
+    if (partition != 0)
+        return VT_EXIT_KINDS;
+    out->line(out->ctx, "linux: vCPU 1, last exit: HLT");
+    return VT_EXIT_HLT;
+}
+
 static bool postmortem(void *ctx, size_t partition, const struct shell_printer *out)
 {
     (void)ctx;
@@ -115,7 +125,7 @@ static void machine(void *ctx, enum shell_machine what)
 }
 
 static const struct shell_ops ops = {
-    .version = "Trapeze 0.1", .backend = backend, .postmortem = postmortem, .partitions = partitions, .control = control, .info = info, .vga_text = vga_text,
+    .version = "Trapeze 0.1", .backend = backend, .why = why, .postmortem = postmortem, .partitions = partitions, .control = control, .info = info, .vga_text = vga_text,
     .exits = exits, .cpus = cpus, .log_tail = log_tail, .machine = machine,
 };
 
@@ -311,6 +321,17 @@ TEST(explain_knows_kinds_by_name_and_by_this_cpu_s_number_and_lists_them)
     CHECK(contains("entry-failed"));
     type("explain cpudi\r");
     CHECK(contains("there is no kind of exit \"cpudi\": did you mean cpuid?"));
+}
+
+TEST(why_explains_the_last_exit_with_this_cpu_s_half_only)
+{
+    fresh();
+    type("why linux\r");
+    CHECK(contains("linux: vCPU 1, last exit: HLT\r\nhlt: HLT\r\n"));
+    CHECK(contains("exit reason 12"));
+    CHECK(!strstr(screen, "EXITCODE"));
+    type("why memtest\r");
+    CHECK(contains("memtest has not run yet"));
 }
 
 TEST(postmortem_shows_why_a_guest_could_not_go_on)
