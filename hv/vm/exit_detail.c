@@ -1,5 +1,7 @@
 /* The neutral exit's own fields as text: a function for each kind that has some. */
 #include "hv/lib/fmt.h"
+#include "hv/lib/str.h"
+#include "hv/vm/exits.h"
 #include "hv/vm/why.h"
 
 typedef void (*show_t)(const struct vt_exit *x, uint32_t ecx, char *out);
@@ -17,8 +19,12 @@ static void show_io(const struct vt_exit *x, uint32_t ecx, char *out)
 static void show_mem(const struct vt_exit *x, uint32_t ecx, char *out)
 {
     (void)ecx;
-    fmt_print(out, EXIT_DETAIL_SIZE, "%s of guest-physical %lxh%s", x->mem.fetch ? "fetch" : x->mem.write ? "write" : "read",
-              x->mem.gpa.raw, x->mem.own ? "" : ", by the CPU itself");
+    if (!x->mem.read && !x->mem.write && !x->mem.fetch) /* not told: a misconfiguration, or a record of the trace */
+        fmt_print(out, EXIT_DETAIL_SIZE, "guest-physical %lxh", x->mem.gpa.raw);
+    else
+        fmt_print(out, EXIT_DETAIL_SIZE, "%s of guest-physical %lxh%s",
+                  x->mem.fetch ? "fetch" : x->mem.write ? "write" : "read", x->mem.gpa.raw,
+                  x->mem.own ? "" : ", by the CPU itself");
 }
 
 static void show_cr(const struct vt_exit *x, uint32_t ecx, char *out)
@@ -89,4 +95,19 @@ void exit_detail(const struct vt_exit *exit, uint32_t ecx, char out[EXIT_DETAIL_
     out[0] = '\0';
     if (exit->kind < VT_EXIT_KINDS && shows[exit->kind])
         shows[exit->kind](exit, ecx, out);
+}
+
+/* The inverse of what run.c does with exit_infos[]. The upper half may be EAX afterwards, which is not wanted here. */
+void exit_of_record(const struct trace_record *r, struct vt_exit *out, uint32_t *ecx)
+{
+    struct vt_vcpu v = { 0 };
+    if (r->kind < VT_EXIT_KINDS) {
+        const struct exit_info *info = &exit_infos[r->kind];
+        bool then_eax = info->after == offsetof(struct vt_vcpu, gpr[VT_RAX]);
+        memcpy((char *)&v + info->before, &r->info, then_eax ? 4 : 8);
+    }
+    v.exit.kind = r->kind;
+    v.exit.rip = r->rip;
+    *out = v.exit;
+    *ecx = (uint32_t)v.gpr[VT_RCX];
 }

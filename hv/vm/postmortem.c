@@ -7,10 +7,14 @@
 #include "arch/x86_64/mmu/pt_path.h"
 #include "hv/lib/fmt.h"
 #include "hv/lib/str.h"
+#include "hv/trace/explain.h"
 #include "hv/vm/delivery.h"
 #include "hv/vm/look.h"
+#include "hv/vm/tracing.h"
+#include "hv/vm/why.h"
 
-#define LINE 80 /* with the terminator */
+#define LINE       80 /* with the terminator */
+#define LAST_EXITS 16
 
 /* What all parts look at. */
 struct subject {
@@ -239,6 +243,31 @@ static void show_refused(struct subject *s)
     show_nested(s, s->exit->mem.gpa.raw);
 }
 
+/* ---- the last exits ------------------------------------------------------------------------------------------------ */
+
+/* Equal ones in a row are one line: a guest that prints or polls would fill all of them. */
+static void show_exits(struct subject *s)
+{
+    const struct trace_filter filter = { (int)s->p->index, TRACE_EXIT, -1 };
+    struct trace_record last[LAST_EXITS];
+    size_t count = trace_last_of((const struct trace_ring *const *)tracing_rings, pcpu_count(), &filter, last, LAST_EXITS);
+    if (count)
+        say(s, "  last exits of the partition, the oldest first:");
+    for (size_t i = 0, same; i < count; i += same) {
+        char detail[EXIT_DETAIL_SIZE], times[24] = "";
+        struct vt_exit x;
+        uint32_t ecx;
+        for (same = 1; i + same < count && last[i + same].kind == last[i].kind && last[i + same].rip == last[i].rip &&
+                       (uint32_t)last[i + same].info == (uint32_t)last[i].info; same++)
+            ;
+        exit_of_record(&last[i], &x, &ecx);
+        exit_detail(&x, ecx, detail);
+        if (same > 1)
+            fmt_print(times, sizeof times, " (%zu times)", same);
+        say(s, "    %-12s at %lx%s%s%s", explain_word(x.kind), x.rip, detail[0] ? " " : "", detail, times);
+    }
+}
+
 /* ---- all of it ----------------------------------------------------------------------------------------------------- */
 
 static void show_exit(struct subject *s)
@@ -278,6 +307,7 @@ void postmortem_take(struct vcpu *v)
     choose_suspect(&s);
     show_walk(&s);
     show_refused(&s);
+    show_exits(&s);
 }
 
 /* It may be written anew at this very moment, so the end of the buffer is looked at, too. */

@@ -4,7 +4,10 @@
 #include "arch/x86_64/isa/msr.h"
 #include "arch/x86_64/isa/segment.h"
 #include "hv/vm/delivery.h"
+#include "hv/vm/exits.h"
 #include "hv/vm/postmortem.h"
+#include "hv/vm/tracing.h"
+#include "hv/vm/why.h"
 #include "tests/unit/arch/x86_64/mmu/fake_pages.h"
 #include "tests/unit/hv/mem/arena.h"
 #include "tests/unit/test.h"
@@ -28,6 +31,11 @@ static size_t longest, lines;
 static uint64_t get(struct vt_vcpu *v, enum vt_field f) { (void)v; return field[f]; }
 static uint32_t pkru(struct vt_vcpu *v) { (void)v; return 0; }
 const char *vt_exit_name(enum vt_exit_kind kind) { return kind == VT_EXIT_TRIPLE_FAULT ? "triple fault" : "something"; }
+
+struct trace_ring *tracing_rings[PCPU_MAX];
+static struct trace_ring ring;
+static struct trace_record records[TRACE_RING_RECORDS];
+unsigned pcpu_count(void) { return 1; }
 
 static const struct vt_features *features(void)
 {
@@ -283,6 +291,58 @@ TEST(an_exit_without_faults_shows_no_chain)
     take();
     CHECK(!strstr(text, "chain of faults") && says("page walk of 8000 (RIP, fetch)"));
     finish();
+}
+
+/* ---- exits --------------------------------------------------------------------------------------------------------- */
+
+/* What run.c puts into a record of such an exit. */
+static void trace(struct vt_exit exit, uint64_t rip)
+{
+    struct vt_vcpu v = { .exit = exit };
+    uint64_t info;
+    memcpy(&info, (char *)&v + exit_infos[exit.kind].before, 8);
+    trace_put(&ring, TRACE_WHO(TRACE_EXIT, 0, 0), (uint8_t)exit.kind, rip, rip, info);
+}
+
+TEST(the_last_exits_are_told_and_equal_ones_counted)
+{
+    CHECK(start());
+    ring = (struct trace_ring){ .records = records };
+    tracing_rings[0] = &ring;
+    trace((struct vt_exit){ .kind = VT_EXIT_CR_WRITE, .cr = { .cr = 4, .gpr = VT_RBX } }, 0x7ff0);
+    for (unsigned i = 0; i < 3; i++)
+        trace((struct vt_exit){ .kind = VT_EXIT_IO, .io = { .port = 0x3f8, .size = 1 } }, 0x7ff4);
+    trace((struct vt_exit){ .kind = VT_EXIT_MMIO, .mem = { .gpa = { 0xfec00000 }, .own = true, .write = true } }, 0x7ff8);
+    trace((struct vt_exit){ .kind = VT_EXIT_TRIPLE_FAULT }, CODE);
+    take();
+    CHECK(says("  last exits of the partition, the oldest first:\n"
+               "    cr-write     at 7ff0 CR4, from RBX\n"
+               "    io           at 7ff4 port 3f8h, 1 byte, write (3 times)\n"
+               "    mmio         at 7ff8 guest-physical fec00000h\n"
+               "    triple-fault at 8000\n"));
+    tracing_rings[0] = NULL;
+    take();
+    CHECK(!strstr(text, "last exits"));
+    finish();
+}
+
+static const char *detail(struct vt_exit x, uint32_t ecx)
+{
+    static char out[EXIT_DETAIL_SIZE];
+    exit_detail(&x, ecx, out);
+    return out;
+}
+
+TEST(what_an_exit_came_with_is_told_in_words)
+{
+    CHECK(!strcmp(detail((struct vt_exit){ .kind = VT_EXIT_IO, .io = { 0x70, 2, true, true, true, 0 } }, 0),
+                  "port 70h, 2 bytes, read, string, repeated"));
+    CHECK(!strcmp(detail((struct vt_exit){ .kind = VT_EXIT_WRMSR }, 0x6e0), "MSR 6e0h"));
+    CHECK(!strcmp(detail((struct vt_exit){ .kind = VT_EXIT_CR_WRITE, .cr = { .how = VT_CR_CLTS } }, 0), "CR0, by CLTS"));
+    CHECK(!strcmp(detail((struct vt_exit){ .kind = VT_EXIT_EXCEPTION, .exception = { 17, 3, true, 5 } }, 0),
+                  "vector 17, error code 5h"));
+    CHECK(!strcmp(detail((struct vt_exit){ .kind = VT_EXIT_HLT }, 0), ""));
+    CHECK(!strcmp(detail((struct vt_exit){ .kind = 200 }, 0), ""));
 }
 
 TEST(the_kept_text_never_leaves_its_buffer)
