@@ -287,7 +287,7 @@ static void ap_main(struct pcpu *p)
 
 static void on_own_stack(void *arg)
 {
-    static const struct vt_env env = { backend_page, backend_page_free, backend_image_hpa, asked_to_do_without };
+    static const struct vt_env env = { backend_page, backend_page_free, backend_image_hpa, asked_to_do_without, &vt };
     (void)arg;
     start_screen();
     vt = cpu_features.svm ? svm_ops : vmx_ops;

@@ -140,6 +140,11 @@ void lapic_send_init(uint32_t apic_id) { icr_send(apic_id, ICR_INIT | ICR_ASSERT
 void lapic_send_startup(uint32_t apic_id, uint8_t page) { icr_send(apic_id, ICR_STARTUP | ICR_ASSERT | page); }
 void lapic_send_self(uint8_t vector) { icr_send(0, ICR_SELF | ICR_FIXED | ICR_ASSERT | vector); }
 
+void lapic_look_again(void)
+{
+    reg_write(LAPIC_TPR, reg_read(LAPIC_TPR));
+}
+
 void lapic_set_frequency(uint64_t timer_hz, uint64_t tsc_hz)
 {
     timer_per_tsc = calibrate_mul_div(timer_hz, UINT64_C(1) << 32, tsc_hz);

@@ -6,6 +6,7 @@
 #include "arch/x86_64/isa/cpuid.h"
 #include "arch/x86_64/isa/msr.h"
 #include "arch/x86_64/svm/svm.h"
+#include "arch/x86_64/svm/tcg.h"
 #include "hv/lib/log.h"
 
 struct svm_caps svm_caps;
@@ -71,6 +72,7 @@ enum vt_status svm_init(const struct vt_env *env)
     };
     find_leniency(c);
     svm_policy_init(c);
+    c->tcg = svm_tcg_init(env);
     log_line("svm: nested pages 4K 2M%s, %u ASIDs, next RIP %s, decode assists %s, VMCB clean bits %s",
              c->features.nested_1g ? " 1G" : "", c->asids, c->nrip ? "yes" : "no", c->decode_assists ? "yes" : "no",
              c->clean ? "yes" : "no");

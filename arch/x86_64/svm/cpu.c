@@ -5,6 +5,7 @@
 #include "arch/x86_64/svm/insn.h"
 #include "arch/x86_64/svm/probe.h"
 #include "arch/x86_64/svm/svm.h"
+#include "arch/x86_64/svm/tcg.h"
 #include "hv/lib/log.h"
 
 struct svm_cpu svm_cpus[PCPU_MAX];
@@ -38,6 +39,8 @@ enum vt_status svm_cpu_enable(unsigned cpu)
     c->generation = 1;
     c->next_asid = 1;
     c->flush_all = true;
+    if (svm_caps.tcg)
+        svm_tcg_cpu_enable();
     if (cpu == 0)
         svm_caps.features.masked_interrupts_exit = svm_probe_masked_interrupt(c);
     return VT_OK;

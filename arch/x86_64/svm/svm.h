@@ -13,6 +13,7 @@ struct svm_caps {
     uint8_t flush_one;      /* TLB_CONTROL that flushes one ASID, 0: there is none */
     uint32_t clean;         /* VMCB clean bits that may be set after an exit; 0: the CPU does not look at them */
     bool nrip, decode_assists;
+    bool tcg;               /* QEMU's translator: see tcg.h */
     bool lenient;           /* an emulator that takes any value for addresses, CR0 and CR8: see find_leniency() */
 };
 extern struct svm_caps svm_caps;
@@ -42,6 +43,7 @@ struct svm_vcpu {
     bool event_set;         /* EVENTINJ is in use */
     bool unsettled;         /* after the next exit settle() has something to do: an event, a flush, an IRET to watch */
     bool interrupt_window;  /* V_IRQ and the VINTR intercept are on */
+    bool v_irq_entered;     /* they were at the last entry (tcg.c) */
     bool stepping;          /* TF is ours: NMI window */
     bool guest_tf;          /* what TF is to the guest while stepping */
     uint8_t nmi;            /* enum svm_nmi */

@@ -154,12 +154,15 @@ struct vt_vcpu {
 
 enum vt_status { VT_OK, VT_NO_MEMORY, VT_UNSUPPORTED };
 
+struct vt_ops;
+
 /* Memory and reporting handed in by the owner of the machine. */
 struct vt_env {
     hpa_t (*page_alloc)(unsigned order); /* zeroed; raw 0: none left */
     void (*page_free)(hpa_t page, unsigned order);
     hpa_t (*image_hpa)(const void *global); /* physical address of a global */
     bool (*without)(const char *feature);   /* the user asks to do without it, so that its fallback can be tried */
+    struct vt_ops *ops;                     /* the copy in use: init() may put in variants that this CPU needs */
 };
 
 struct pt_format;
