@@ -90,10 +90,12 @@ static uint32_t decode_dr(struct svm_vcpu *v, struct vt_exit *exit)
     return exit->kind = VT_EXIT_DR_ACCESS;
 }
 
+/* QEMU quirk: RDTSCP exits as RDTSC. Only its length tells, if no prefix lies. */
 static uint32_t decode_tsc(struct svm_vcpu *v, struct vt_exit *exit)
 {
-    (void)v;
-    exit->tsc.aux = exit->raw == VMEXIT_RDTSCP;
+    enum { RDTSCP_LENGTH = 3 };
+    exit->tsc.aux = exit->raw == VMEXIT_RDTSCP ||
+                    (svm_caps.lenient && v->config.insn_length(v->config.ctx) == RDTSCP_LENGTH);
     return exit->kind = VT_EXIT_RDTSC;
 }
 

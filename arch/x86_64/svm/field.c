@@ -197,9 +197,15 @@ static uint64_t get_access(struct svm_vcpu *v, unsigned seg)
     return s->attributes & VMCB_ATTRIBUTE_P ? access : access | VT_ACCESS_UNUSABLE;
 }
 
+enum { TYPE_BUSY = 2 };
+
 static void set_access(struct svm_vcpu *v, unsigned seg, uint64_t access)
 {
     uint16_t attributes = (uint16_t)((access & 0xff) | (access >> 4 & 0xf00));
+    /* QEMU quirk: TR's cached type is that of a TSS that is not busy, as LTR found it. With the other its CPU refuses ring 3
+     * every port that the TSS allows, and QEMU itself aborts ("invalid tss type") when ring 3 takes an exception. */
+    if (seg == VT_TR && svm_caps.lenient)
+        attributes &= (uint16_t)~TYPE_BUSY;
     segment(v, seg)->attributes = access & VT_ACCESS_UNUSABLE ? 0 : attributes;
     if (seg == VT_SS)
         v->vmcb->cpl = (uint8_t)VT_ACCESS_DPL(access);
