@@ -217,6 +217,12 @@ bench: setup
 	@+$(MAKE) --no-print-directory all guests
 	scripts/bench
 
+# What each sensitive instruction does, bare and as a guest: guests/lab-pg/README.md. Renews docs/lab/table-*.md.
+.PHONY: lab-pg
+lab-pg: setup
+	@+$(MAKE) --no-print-directory all $(B)/guests/lab-pg.elf
+	scripts/lab-pg
+
 size: $(B)/trapeze.debug
 	size $<
 

@@ -1,0 +1,78 @@
+; Into a row, at either ring, and out of it: every way out is an interrupt or exception, whose C handler ends in run_leave.
+bits 64
+default rel
+global run_enter, run_leave, row_end, row_target, row_next, run_stack_top, scratch, row_query, query_result
+extern query_by_vmmcall
+%include "guests/lab-pg/row.inc"
+
+section .text
+; void run_enter(code rdi, cs rsi, ss rdx, rflags rcx): comes back by run_leave.
+run_enter:
+    push rbx
+    push rbp
+    push r12
+    push r13
+    push r14
+    push r15
+    mov [resume_rsp], rsp
+    lea rax, [run_stack_top]
+    push rdx
+    push rax
+    push rcx
+    push rsi
+    push rdi
+    mov r8d, edx
+    mov edi, esi
+    mov ebx, esi
+    and ebx, 3                  ; the selector's RPL is the ring
+    lea rsi, [scratch]
+    xor eax, eax
+    xor ecx, ecx
+    xor edx, edx
+    xor ebp, ebp
+    xor r9d, r9d
+    xor r10d, r10d
+    xor r11d, r11d
+    xor r12d, r12d
+    xor r13d, r13d
+    xor r14d, r14d
+    xor r15d, r15d
+    iretq
+
+run_leave:
+    mov rsp, [resume_rsp]
+    pop r15
+    pop r14
+    pop r13
+    pop r12
+    pop rbp
+    pop rbx
+    cld
+    ret
+
+row_target:
+    jmp [row_next]
+; Nothing that could exit may come between the instruction and this: as exits.c asks, but at the row's own ring.
+row_query:
+    mov eax, LAST_EXIT
+    test byte [query_by_vmmcall], 1
+    jnz .amd
+    vmcall
+    jmp .store
+.amd:
+    vmmcall
+.store:
+    mov [query_result], rdi     ; struct exit_note
+    mov [query_result + 8], rsi
+    mov [query_result + 16], rcx
+    mov [query_result + 24], rdx
+row_end:
+    int INT_END
+
+section .bss align=4096
+scratch: resb 4096
+    resb 4096
+run_stack_top:
+query_result: resq 4
+resume_rsp: resq 1
+row_next:   resq 1              ; where a row goes on after its instruction
