@@ -1,5 +1,6 @@
 #include "hv/shell/shell_command.h"
 #include "hv/lib/str.h"
+#include "hv/trace/explain.h"
 
 /* What the word could become. */
 struct choice {
@@ -30,14 +31,31 @@ static void consider(struct choice *c, const char *candidate)
     c->common_len = same;
 }
 
-static void consider_all(struct shell *s, struct choice *c, bool first_word)
+/* Which words there are at the cursor. */
+enum vocabulary { COMMANDS, PARTITIONS, EXIT_KINDS };
+
+static enum vocabulary vocabulary_at(const char *text, size_t start)
 {
-    if (first_word)
+    static const char explain[] = "explain ";
+    size_t blank = 0;
+    while (blank < start && text[blank] == ' ')
+        blank++;
+    if (blank == start)
+        return COMMANDS;
+    return strncmp(text + blank, explain, sizeof explain - 1) ? PARTITIONS : EXIT_KINDS;
+}
+
+static void consider_all(struct shell *s, struct choice *c, enum vocabulary words)
+{
+    if (words == COMMANDS)
         for (size_t i = 0; i < shell_command_count; i++)
             consider(c, shell_commands[i].name);
-    else
+    else if (words == PARTITIONS)
         for (size_t i = 0; i < s->partition_count; i++)
             consider(c, s->partitions[i].name);
+    else
+        for (unsigned k = 0; explain_word(k); k++)
+            consider(c, explain_word(k));
 }
 
 bool shell_complete(void *shell, const char *text, size_t cursor, char *more, size_t size)
@@ -46,14 +64,12 @@ bool shell_complete(void *shell, const char *text, size_t cursor, char *more, si
     size_t start = cursor;
     while (start && text[start - 1] != ' ')
         start--;
-    bool first_word = true;
-    for (size_t i = 0; i < start; i++)
-        first_word &= text[i] == ' ';
+    enum vocabulary words = vocabulary_at(text, start);
     struct choice c = { .word = text + start, .len = cursor - start };
     *more = '\0';
-    if (!first_word)
+    if (words == PARTITIONS)
         shell_refresh(s);
-    consider_all(s, &c, first_word);
+    consider_all(s, &c, words);
     if (!c.matches)
         return false;
     if (c.common_len > c.len || c.matches == 1) {
@@ -66,6 +82,6 @@ bool shell_complete(void *shell, const char *text, size_t cursor, char *more, si
     }
     con_monitor_write(s->con, "\n", 1);
     c.print = s;
-    consider_all(s, &c, first_word);
+    consider_all(s, &c, words);
     return true;
 }

@@ -56,8 +56,7 @@ ROW(IO) = {
     .class = "control-sensitive: ports reach devices, which belong to all partitions or to none",
     .privileged = "yes, unless IOPL or the TSS's I/O map allow it; the CPU checks them before it exits",
     .action = "Gives the access to the partition's bus, where a device model answers or nobody does (ones, as on a PC). INS, "
-              "OUTS and "
-              "REP go through the instruction executor.",
+              "OUTS and REP go through the instruction executor.",
     .half[EXPLAIN_VT_X] = { "30", "\"use I/O bitmaps\", a bit for each port, all set",
                             CONDITIONALLY ", \"I/O-Bitmap Addresses\"" },
     .half[EXPLAIN_AMD_V] = { "7Bh", "intercept IOIO_PROT, VMCB 00Ch bit 27, and the IOPM, all set", APM "\"IOIO Intercepts\"" },
@@ -68,9 +67,8 @@ ROW(MMIO) = {
     .cause = "any instruction with a memory operand, an instruction fetch, or a walk of the guest's page tables",
     .class = "the instruction is innocuous; the place is not: resource control by mapping",
     .privileged = "no: it is the nested tables that refuse, at any CPL",
-    .action = "Decodes the instruction and carries it out against the device model at that address. A fetch or a walk of page "
-              "tables "
-              "where there is no RAM stops the partition: no PC would go on.",
+    .action = "Decodes the instruction and carries it out against the device model at that address. A fetch or a walk of "
+              "page tables where there is no RAM stops the partition: no PC would go on.",
     .half[EXPLAIN_VT_X] = { "48", "\"enable EPT\": an entry that does not allow the access", SDM "\"EPT Violations\"" },
     .half[EXPLAIN_AMD_V] = { "400h", "NP_ENABLE, VMCB 090h bit 0: a nested page fault",
                              APM "\"Nested versus Guest Page Faults, Fault Ordering\"" },
@@ -82,8 +80,7 @@ ROW(RDMSR) = {
     .class = "behaviour-sensitive: it shows the machine's state",
     .privileged = "yes: #GP at CPL > 0, before the exit",
     .action = "Answers from the MSR table. A register without a row raises #GP, as on a CPU that does not have it, and the "
-              "log says so "
-              "once.",
+              "log says so once.",
     .half[EXPLAIN_VT_X] = { "31", "\"use MSR bitmaps\" with the register's read bit set, or a number outside of the bitmaps",
                             CONDITIONALLY ", \"MSR-Bitmap Address\"" },
     .half[EXPLAIN_AMD_V] = { "7Ch", "intercept MSR_PROT, VMCB 00Ch bit 28, and the MSRPM; EXITINFO1 is 0",
@@ -95,9 +92,8 @@ ROW(WRMSR) = {
     .cause = "WRMSR",
     .class = "control-sensitive: it changes how the machine works",
     .privileged = "yes: #GP at CPL > 0, before the exit",
-    .action = "Checks the value by the manual's rules and changes the virtual register (its APIC, its timer, its EFER ...); a "
-              "forbidden "
-              "value or an unknown register raises #GP.",
+    .action = "Checks the value by the manual's rules and changes the virtual register (its APIC, its timer, its EFER ...); "
+              "a forbidden value or an unknown register raises #GP.",
     .half[EXPLAIN_VT_X] = { "32", "\"use MSR bitmaps\" with the register's write bit set, or a number outside of the bitmaps",
                             CONDITIONALLY ", \"MSR-Bitmap Address\"" },
     .half[EXPLAIN_AMD_V] = { "7Ch", "intercept MSR_PROT, VMCB 00Ch bit 28, and the MSRPM; EXITINFO1 is 1",
@@ -197,9 +193,8 @@ ROW(CR_WRITE) = {
     .cause = "MOV to CR0, CR3, CR4, CR8; LMSW, CLTS",
     .class = "control-sensitive: mode, paging and protection of the CPU",
     .privileged = "yes: #GP at CPL > 0, before the exit",
-    .action = "Checks the value by the manual's rules (#GP if it breaks one), keeps what the guest shall read back, and loads "
-              "what the CPU "
-              "needs: EFER.LMA, PAE's entries, a flush of translations.",
+    .action = "Checks the value by the manual's rules (#GP if it breaks one), keeps what the guest shall read back, and "
+              "loads what the CPU needs: EFER.LMA, PAE's entries, a flush of translations.",
     .half[EXPLAIN_VT_X] = { "28",
                             "a bit of the CR0 or CR4 guest/host mask that differs from the read shadow; \"CR3-load "
                             "exiting\", \"CR8-load exiting\"",
@@ -224,8 +219,7 @@ ROW(DR_ACCESS) = {
     .class = "control-sensitive (breakpoints), behaviour-sensitive (DR6 and DR7 tell of the host's)",
     .privileged = "yes: #GP at CPL > 0, but the exit comes first",
     .action = "Checks CR4.DE, CPL and DR7.GD in the CPU's order, then does the access to the vCPU's registers. Not asked for "
-              "by default: "
-              "they are switched with the vCPU.",
+              "by default: they are switched with the vCPU.",
     .half[EXPLAIN_VT_X] = { "29", "\"MOV-DR exiting\"", CONDITIONALLY },
     .half[EXPLAIN_AMD_V] = { "20h-3Fh", "intercept DR reads, VMCB 004h; writes, 006h", INSTRUCTIONS },
 };
@@ -246,9 +240,8 @@ ROW(EXCEPTION) = {
     .cause = "#DB and #AC, whose delivery can be made to fault for ever; #MC, which is the machine's own; the others by policy",
     .class = AN_EVENT ": resource control, for such a loop reaches no instruction boundary",
     .privileged = NO_INSTRUCTION,
-    .action = "Injects it into the guest as the CPU would have raised it (CR2, DR6, RF, double faults). #MC is logged "
-              "and stops the "
-              "partition, or the machine.",
+    .action = "Injects it into the guest as the CPU would have raised it (CR2, DR6, RF, double faults). #MC is logged and "
+              "stops the partition, or the machine.",
     .half[EXPLAIN_VT_X] = { "0", "the vector's bit in the exception bitmap", OTHER_CAUSES ", \"Exception Bitmap\"" },
     .half[EXPLAIN_AMD_V] = { "40h-5Fh", "the vector's bit in VMCB 008h", APM "\"Exception Intercepts\"" },
 };
@@ -343,8 +336,7 @@ ROW(INVLPG) = {
     .class = "control-sensitive: it changes the mapping that the CPU uses",
     .privileged = "yes: #GP at CPL > 0",
     .action = "Drops all of the guest's linear translations and skips it. Not asked for by default: with nested paging and "
-              "tagged TLBs the "
-              "instruction reaches only the guest's own.",
+              "tagged TLBs the instruction reaches only the guest's own.",
     .half[EXPLAIN_VT_X] = { "14", "\"INVLPG exiting\"", CONDITIONALLY },
     .half[EXPLAIN_AMD_V] = { "79h", "intercept INVLPG, VMCB 00Ch bit 25", INSTRUCTIONS },
 };

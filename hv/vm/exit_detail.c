@@ -38,10 +38,13 @@ static void show_cr(const struct vt_exit *x, uint32_t ecx, char *out)
         fmt_print(out, EXIT_DETAIL_SIZE, "CR0, by %s", x->cr.how <= VT_CR_LMSW ? ways[x->cr.how] : "?");
 }
 
+#define DR_UNKNOWN 0xff /* dr.number, of a record: the trace has the hardware's word only, which differs */
+
 static void show_dr(const struct vt_exit *x, uint32_t ecx, char *out)
 {
     (void)ecx;
-    fmt_print(out, EXIT_DETAIL_SIZE, "DR%u", (unsigned)x->qualification & 7);
+    if (x->dr.number < 16)
+        fmt_print(out, EXIT_DETAIL_SIZE, "DR%u, %s", x->dr.number, x->dr.read ? "read" : "write");
 }
 
 static void show_exception(const struct vt_exit *x, uint32_t ecx, char *out)
@@ -64,7 +67,7 @@ static void show_apic(const struct vt_exit *x, uint32_t ecx, char *out)
     fmt_print(out, EXIT_DETAIL_SIZE, "local APIC register %xh, %s", x->apic.offset, x->apic.write ? "write" : "read");
 }
 
-static void show_eoi(const struct vt_exit *x, uint32_t ecx, char *out)
+static void show_vector(const struct vt_exit *x, uint32_t ecx, char *out)
 {
     (void)ecx;
     fmt_print(out, EXIT_DETAIL_SIZE, "vector %xh", (unsigned)x->qualification & 0xff);
@@ -87,7 +90,7 @@ static const show_t shows[VT_EXIT_KINDS] = {
     [VT_EXIT_IO] = show_io, [VT_EXIT_MMIO] = show_mem, [VT_EXIT_BAD_NESTED_PAGE] = show_mem, [VT_EXIT_CR_WRITE] = show_cr,
     [VT_EXIT_CR_READ] = show_cr, [VT_EXIT_DR_ACCESS] = show_dr, [VT_EXIT_EXCEPTION] = show_exception,
     [VT_EXIT_INTERRUPT] = show_interrupt, [VT_EXIT_APIC_ACCESS] = show_apic, [VT_EXIT_APIC_WRITE] = show_apic,
-    [VT_EXIT_APIC_EOI] = show_eoi, [VT_EXIT_RDMSR] = show_msr, [VT_EXIT_WRMSR] = show_msr, [VT_EXIT_TASK_SWITCH] = show_task,
+    [VT_EXIT_APIC_EOI] = show_vector, [VT_EXIT_RDMSR] = show_msr, [VT_EXIT_WRMSR] = show_msr, [VT_EXIT_TASK_SWITCH] = show_task,
 };
 
 void exit_detail(const struct vt_exit *exit, uint32_t ecx, char out[EXIT_DETAIL_SIZE])
@@ -106,6 +109,8 @@ void exit_of_record(const struct trace_record *r, struct vt_exit *out, uint32_t 
         bool then_eax = info->after == offsetof(struct vt_vcpu, gpr[VT_RAX]);
         memcpy((char *)&v + info->before, &r->info, then_eax ? 4 : 8);
     }
+    if (r->kind == VT_EXIT_DR_ACCESS)
+        v.exit.dr.number = DR_UNKNOWN;
     v.exit.kind = r->kind;
     v.exit.rip = r->rip;
     *out = v.exit;

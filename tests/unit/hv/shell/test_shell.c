@@ -387,6 +387,13 @@ TEST(tab_completes_commands_and_partitions)
     CHECK_EQ(asked_partition, 2);
 }
 
+TEST(tab_completes_kinds_of_exits_behind_explain)
+{
+    fresh();
+    type("explain cr-w\tx"); /* only whole words are followed by a space */
+    CHECK(contains("explain cr-write x"));
+}
+
 TEST(tab_completes_the_common_part_and_then_lists_the_choices)
 {
     fresh();

@@ -341,6 +341,7 @@ TEST(what_an_exit_came_with_is_told_in_words)
     CHECK(!strcmp(detail((struct vt_exit){ .kind = VT_EXIT_CR_WRITE, .cr = { .how = VT_CR_CLTS } }, 0), "CR0, by CLTS"));
     CHECK(!strcmp(detail((struct vt_exit){ .kind = VT_EXIT_EXCEPTION, .exception = { 17, 3, true, 5 } }, 0),
                   "vector 17, error code 5h"));
+    CHECK(!strcmp(detail((struct vt_exit){ .kind = VT_EXIT_DR_ACCESS, .dr = { 7, VT_RAX, true } }, 0), "DR7, read"));
     CHECK(!strcmp(detail((struct vt_exit){ .kind = VT_EXIT_HLT }, 0), ""));
     CHECK(!strcmp(detail((struct vt_exit){ .kind = 200 }, 0), ""));
 }
