@@ -1,52 +1,65 @@
 #include "hv/vm/exits.h"
 
+/* X(kind, handler): one row for each kind of VT_EXIT_LIST. */
+#define EXIT_ROWS(X) \
+    X(CPUID, cpuid) \
+    X(HYPERCALL, hypercall) \
+    X(IO, io) \
+    X(MMIO, mmio) \
+    X(RDMSR, rdmsr) \
+    X(WRMSR, wrmsr) \
+    X(INTERRUPT, interrupt) \
+    X(HOST_EVENT, host_event) \
+    X(TIMER, timer) \
+    X(INTERRUPT_WINDOW, window) \
+    X(NMI_WINDOW, window) \
+    X(HLT, hlt) \
+    X(PAUSE, pause) \
+    X(CR_INSN, cr_insn) \
+    X(CR_WRITE, cr_write) \
+    X(CR_READ, cr_read) \
+    X(DR_ACCESS, dr_access) \
+    X(XSETBV, xsetbv) \
+    X(EXCEPTION, exception) \
+    X(NMI, nmi) \
+    X(TRIPLE_FAULT, triple_fault) \
+    X(APIC_WRITE, apic_write) \
+    X(APIC_ACCESS, apic_access) \
+    X(APIC_EOI, apic_eoi) \
+    X(TPR_BELOW, tpr_below) \
+    X(RDTSC, rdtsc) \
+    X(RDPMC, rdpmc) \
+    X(INVLPG, invlpg) \
+    X(INVPCID, invpcid) \
+    X(WBINVD, ignore) \
+    X(DESCRIPTOR, descriptor) \
+    X(FLAGS, unknown) \
+    X(INT, unknown) \
+    X(RDRAND, random) \
+    X(MWAIT, undefined) \
+    X(UNDEFINED, undefined) \
+    X(TASK_SWITCH, task_switch) \
+    X(INIT, init_signal) \
+    X(SIPI, init_signal) \
+    X(BAD_NESTED_PAGE, bad_nested_page) \
+    X(ENTRY_FAILED, entry_failed) \
+    X(UNKNOWN, unknown)
+
 const exit_handler_t exit_handlers[VT_EXIT_KINDS] = {
-    [VT_EXIT_CPUID] = exit_cpuid,
-    [VT_EXIT_HYPERCALL] = exit_hypercall,
-    [VT_EXIT_IO] = exit_io,
-    [VT_EXIT_MMIO] = exit_mmio,
-    [VT_EXIT_RDMSR] = exit_rdmsr,
-    [VT_EXIT_WRMSR] = exit_wrmsr,
-    [VT_EXIT_INTERRUPT] = exit_interrupt,
-    [VT_EXIT_HOST_EVENT] = exit_host_event,
-    [VT_EXIT_TIMER] = exit_timer,
-    [VT_EXIT_INTERRUPT_WINDOW] = exit_window,
-    [VT_EXIT_NMI_WINDOW] = exit_window,
-    [VT_EXIT_HLT] = exit_hlt,
-    [VT_EXIT_PAUSE] = exit_pause,
-    [VT_EXIT_CR_INSN] = exit_cr_insn,
-    [VT_EXIT_CR_WRITE] = exit_cr_write,
-    [VT_EXIT_CR_READ] = exit_cr_read,
-    [VT_EXIT_DR_ACCESS] = exit_dr_access,
-    [VT_EXIT_XSETBV] = exit_xsetbv,
-    [VT_EXIT_EXCEPTION] = exit_exception,
-    [VT_EXIT_NMI] = exit_nmi,
-    [VT_EXIT_TRIPLE_FAULT] = exit_triple_fault,
-    [VT_EXIT_APIC_WRITE] = exit_apic_write,
-    [VT_EXIT_APIC_ACCESS] = exit_apic_access,
-    [VT_EXIT_APIC_EOI] = exit_apic_eoi,
-    [VT_EXIT_TPR_BELOW] = exit_tpr_below,
-    [VT_EXIT_RDTSC] = exit_rdtsc,
-    [VT_EXIT_RDPMC] = exit_rdpmc,
-    [VT_EXIT_INVLPG] = exit_invlpg,
-    [VT_EXIT_INVPCID] = exit_invpcid,
-    [VT_EXIT_WBINVD] = exit_ignore,
-    [VT_EXIT_DESCRIPTOR] = exit_descriptor,
-    [VT_EXIT_FLAGS] = exit_unknown,
-    [VT_EXIT_INT] = exit_unknown,
-    [VT_EXIT_RDRAND] = exit_random,
-    [VT_EXIT_MWAIT] = exit_undefined,
-    [VT_EXIT_UNDEFINED] = exit_undefined,
-    [VT_EXIT_TASK_SWITCH] = exit_task_switch,
-    [VT_EXIT_INIT] = exit_init_signal,
-    [VT_EXIT_SIPI] = exit_init_signal,
-    [VT_EXIT_BAD_NESTED_PAGE] = exit_bad_nested_page,
-    [VT_EXIT_ENTRY_FAILED] = exit_entry_failed,
-    [VT_EXIT_UNKNOWN] = exit_unknown,
+#define EXIT_ROW(kind, handler) [VT_EXIT_##kind] = exit_##handler,
+    EXIT_ROWS(EXIT_ROW)
+#undef EXIT_ROW
 };
 
-/* A new kind without a row above would leave a NULL: this stops the build when the list grows. */
-_Static_assert(VT_EXIT_KINDS == 42, "exit_handlers[] has a row for every kind");
+/* Each row makes a name, and each kind uses its own: a kind without a row does not compile, nor does one with two. */
+enum {
+#define EXIT_HAS_ROW(kind, handler) has_row_##kind = 1,
+    EXIT_ROWS(EXIT_HAS_ROW)
+#undef EXIT_HAS_ROW
+};
+#define EXIT_NEEDS_ROW(kind, text) _Static_assert(has_row_##kind, "exit_handlers[] has a row for " #kind);
+VT_EXIT_LIST(EXIT_NEEDS_ROW)
+#undef EXIT_NEEDS_ROW
 
 static const char *const names[VT_EXIT_KINDS] = {
 #define EXIT_NAME(kind, text) [VT_EXIT_##kind] = text,
