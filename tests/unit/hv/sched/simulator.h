@@ -1,0 +1,166 @@
+/* The policy on a simulated machine: CPUs that do what sched_pick says, and entities that spin, or work and sleep. */
+#ifndef TESTS_UNIT_HV_SCHED_SIMULATOR_H
+#define TESTS_UNIT_HV_SCHED_SIMULATOR_H
+
+#include "hv/sched/policy.h"
+#include <string.h>
+#include "tests/unit/arch/x86_64/mmu/fake_pages.h"
+#include "tests/unit/test.h"
+
+#define MS UINT64_C(1000000)
+#define PERIOD SCHED_PERIOD_NS
+#define MAX_TASKS 40
+#define MAX_CPUS 4
+#define ALL_CPUS UINT64_MAX
+
+struct task {
+    struct sched_entity e;
+    uint64_t work, sleep; /* work 0: spins for ever */
+    uint64_t left;        /* of this burst of work */
+    uint64_t wake_at;     /* while it sleeps */
+    uint64_t woken_at, worst_wait; /* from waking to running */
+    uint64_t period_ran, worst_period; /* CPU time per period of the clock */
+    uint64_t gap, worst_gap;           /* time runnable without running, at a stretch */
+};
+
+static struct task tasks[MAX_TASKS];
+static struct sched_rq rqs[MAX_CPUS];
+static struct sched_rq *const all_rqs[MAX_CPUS] = { &rqs[0], &rqs[1], &rqs[2], &rqs[3] };
+static struct sched_decision run[MAX_CPUS];
+static uint64_t next_pick[MAX_CPUS], idle_ns[MAX_CPUS], clock_ns, switches, lateness;
+static size_t task_count, cpu_count;
+static bool wasted; /* a CPU was idle while a task that it might have run waited */
+
+static inline void begin(size_t cpus)
+{
+    memset(tasks, 0, sizeof(tasks));
+    memset(run, 0, sizeof(run));
+    memset(next_pick, 0, sizeof(next_pick));
+    memset(idle_ns, 0, sizeof(idle_ns));
+    task_count = 0;
+    cpu_count = cpus;
+    clock_ns = 12345678;
+    switches = lateness = 0;
+    wasted = false;
+    for (uint32_t i = 0; i < cpus; i++)
+        sched_rq_init(&rqs[i], i);
+}
+
+static inline void wake(struct task *t)
+{
+    size_t i = sched_place(all_rqs, cpu_count, &t->e);
+    t->left = t->work;
+    t->woken_at = clock_ns;
+    t->wake_at = SCHED_NEVER;
+    if (sched_wake(&rqs[i], &t->e, clock_ns))
+        next_pick[i] = clock_ns;
+}
+
+static inline struct task *add(uint32_t weight, uint32_t cap, uint64_t allowed, uint64_t work, uint64_t sleep)
+{
+    struct task *t = &tasks[task_count++];
+    *t = (struct task){ .work = work, .sleep = sleep };
+    if (sched_entity_init(&t->e, weight, cap, allowed) != SCHED_OK)
+        return NULL;
+    wake(t);
+    return t;
+}
+
+static inline struct task *task_of(struct sched_entity *e)
+{
+    return e ? CONTAINER_OF(e, struct task, e) : NULL;
+}
+
+static inline void pick(size_t cpu)
+{
+    struct sched_entity *was = run[cpu].entity;
+    run[cpu] = sched_pick(&rqs[cpu], clock_ns);
+    for (size_t i = 0; !run[cpu].entity && i < cpu_count; i++)
+        if (i != cpu && sched_steal(&rqs[i], &rqs[cpu], clock_ns))
+            run[cpu] = sched_pick(&rqs[cpu], clock_ns);
+    struct task *t = task_of(run[cpu].entity);
+    next_pick[cpu] = run[cpu].until;
+    if (t && lateness) /* the hardware's timer comes a little late */
+        next_pick[cpu] += lateness;
+    if (t && t->woken_at) {
+        t->worst_wait = MAX(t->worst_wait, clock_ns - t->woken_at);
+        t->woken_at = 0;
+    }
+    switches += run[cpu].entity != was;
+    for (size_t c = 0; c < cpu_count && rqs[cpu].ready; c++) /* as policy.h asks: idle CPUs look for who waits */
+        if (!run[c].entity)
+            next_pick[c] = clock_ns;
+}
+
+/* When something happens next, at the latest at the end of the clock's period. */
+static inline uint64_t next_time(uint64_t end)
+{
+    uint64_t next = MIN(end, (clock_ns / PERIOD + 1) * PERIOD);
+    for (size_t i = 0; i < cpu_count; i++) {
+        struct task *t = task_of(run[i].entity);
+        next = MIN(next, next_pick[i]);
+        if (t && t->work)
+            next = MIN(next, clock_ns + t->left);
+    }
+    for (size_t i = 0; i < task_count; i++)
+        if (tasks[i].e.state == SCHED_BLOCKED)
+            next = MIN(next, tasks[i].wake_at);
+    return MAX(next, clock_ns);
+}
+
+static inline void pass(size_t cpu, uint64_t ns)
+{
+    struct task *t = task_of(run[cpu].entity);
+    if (!t) {
+        idle_ns[cpu] += ns;
+        for (size_t i = 0; i < task_count; i++)
+            wasted |= ns && tasks[i].e.state == SCHED_RUNNABLE && (tasks[i].e.allowed >> cpu & 1);
+        return;
+    }
+    sched_charge(&rqs[cpu], &t->e, ns);
+    t->period_ran += ns;
+    t->worst_period = MAX(t->worst_period, t->period_ran);
+    if (t->work && (t->left -= ns) == 0) {
+        sched_block(&t->e);
+        run[cpu].entity = NULL;
+        t->wake_at = clock_ns + ns + t->sleep;
+        next_pick[cpu] = clock_ns + ns;
+    }
+}
+
+static inline void simulate(uint64_t duration)
+{
+    for (uint64_t end = clock_ns + duration; clock_ns < end;) {
+        for (unsigned idle = 0; idle < 2; idle++) /* who is idle looks last */
+            for (size_t i = 0; i < cpu_count; i++)
+                if (next_pick[i] <= clock_ns && (idle || run[i].entity || rqs[i].ready))
+                    pick(i);
+        uint64_t next = next_time(end);
+        for (size_t i = 0; i < task_count; i++) {
+            tasks[i].gap = tasks[i].e.state == SCHED_RUNNABLE ? tasks[i].gap + next - clock_ns : 0;
+            tasks[i].worst_gap = MAX(tasks[i].worst_gap, tasks[i].gap);
+        }
+        for (size_t i = 0; i < cpu_count; i++)
+            pass(i, next - clock_ns);
+        clock_ns = next;
+        for (size_t i = 0; i < task_count; i++) {
+            if (clock_ns % PERIOD == 0)
+                tasks[i].period_ran = 0;
+            if (tasks[i].e.state == SCHED_BLOCKED && tasks[i].wake_at <= clock_ns)
+                wake(&tasks[i]);
+        }
+    }
+}
+
+/* Per mille of `duration`. */
+static inline uint64_t share(const struct task *t, uint64_t duration)
+{
+    return t->e.ran_ns * 1000 / duration;
+}
+
+static inline bool is_near(uint64_t value, uint64_t expected, uint64_t percent)
+{
+    return value * 100 >= expected * (100 - percent) && value * 100 <= expected * (100 + percent);
+}
+
+#endif
