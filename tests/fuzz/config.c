@@ -1,6 +1,6 @@
 /* Any text as trapeze.cfg: what is called valid keeps every promise of partition_config.h, and each mistake is one message.
  * covers: hv/part/ini.c hv/part/config.c hv/part/config_check.c hv/part/config_keys.c hv/lib/suggest.c
- * max_len: 256 */
+ * max_len: 160 */
 #include "hv/part/config.h"
 #include "tests/fuzz/fuzz.h"
 

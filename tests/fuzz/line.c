@@ -1,7 +1,7 @@
 /* Any bytes typed to the monitor's line editor, drawn on a model of a terminal: the terminal shows the prompt and the
  * line, with its cursor where the editor's is.
  * covers: hv/shell/line_edit.c hv/lib/ansi.c
- * max_len: 400 */
+ * max_len: 200 */
 #include "hv/shell/line_edit.h"
 #include "tests/fuzz/fuzz.h"
 

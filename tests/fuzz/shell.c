@@ -1,7 +1,7 @@
 /* Any bytes typed to the monitor, over any answers of the hypervisor: what it prints is printable, and it asks only for
  * partitions that there are.
  * covers: hv/shell/shell.c hv/shell/shell_command.c hv/shell/shell_complete.c hv/shell/shell_screen.c
- * max_len: 96 */
+ * max_len: 64 */
 #include "hv/shell/shell.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -1,7 +1,7 @@
 /* Rings with anything in them, and any word asked for: what a dump says is whole lines with a right checksum, records come
  * in order of time, and explanations keep to their width.
  * covers: hv/trace/dump.c hv/trace/frame.c hv/trace/ring.c hv/trace/last.c hv/trace/record.c hv/trace/explain.c
- * max_len: 160 */
+ * max_len: 96 */
 #include "hv/trace/dump.h"
 #include "hv/trace/explain.h"
 #include "hv/trace/last.h"
