@@ -43,6 +43,13 @@ void pv_eoi_settle(struct vcpu *unused) { (void)unused; }
 bool pv_read(struct vcpu *unused, uint32_t msr, uint64_t *value) { (void)unused, (void)msr; *value = 0; return true; }
 bool pv_write(struct vcpu *unused, uint32_t msr, uint64_t value) { (void)unused, (void)msr; return value == 0; }
 
+bool guest_state_has_msr(enum guest_msr which) { return which == GUEST_TSC_AUX; }
+static const struct vt_features *on_features(void)
+{
+    static const struct vt_features features = { .rdtscp = true };
+    return &features;
+}
+
 static void on_ipi(void *ctx, const struct apic_message *m) { (void)ctx, (void)m; }
 static void on_eoi(void *ctx, uint8_t vector) { (void)ctx, (void)vector; }
 static void on_local(void *ctx, enum apic_mode mode) { (void)ctx, (void)mode; }
@@ -66,7 +73,7 @@ static void start(bool amd)
     memset(fields, 0, sizeof fields);
     v.vt = &vt_vcpu;
     v.part = &p;
-    vt.get = on_get, vt.set = on_set, vt.skip = on_skip, vt.set_tsc_offset = on_tsc_offset;
+    vt.get = on_get, vt.set = on_set, vt.skip = on_skip, vt.set_tsc_offset = on_tsc_offset, vt.features = on_features;
     cpuid_build(&v.cpuid, &spec, host_cpuid, &amd);
     vlapic_init(&v.lapic, &(struct vlapic_config){ .page = page, .x2apic = true, .physical_bits = 39, .bus_ns = 1, .ops = &lapic_ops });
     exit_msr_init();
