@@ -1,4 +1,5 @@
 #include "hv/monitor.h"
+#include "hv/monitor_policy.h"
 #include "arch/x86_64/cpu/pcpu.h"
 #include "arch/x86_64/isa/cr.h"
 #include "hv/lib/fmt.h"
@@ -250,6 +251,8 @@ const struct shell_ops monitor_ops = {
     .postmortem = postmortem,
     .vga_text = vga_text,
     .exits = exits,
+    .control_state = monitor_control_state,
+    .switch_controls = monitor_switch_controls,
     .cpus = list_cpus,
     .log_tail = log_tail,
 };

@@ -73,6 +73,29 @@ XSETBV_KINDS(KIND)
     X(tsc_deadline, "mov $0x6e0, %%ecx; rdtsc; inc %%edx;", "wrmsr")
 X2APIC_KINDS(KIND)
 
+/* What exits only by the partition's exit controls: configs/bench-exits.cfg switches all of them on. */
+#define CONTROL_KINDS(X)                                                                               \
+    X(exit_sgdt, "lea -64(%%rsp), %%r9;", "sgdt (%%r9)")                                                    \
+    X(exit_lidt, "lea -64(%%rsp), %%r9; sidt (%%r9);", "lidt (%%r9)")                                      \
+    X(exit_str, "nop;", "str %%eax")                                                                   \
+    X(exit_rdtsc, "nop;", "rdtsc")                                                                     \
+    X(exit_cr0_ts, "mov %%cr0, %%r9; btc $3, %%r9;", "mov %%r9, %%cr0")                                \
+    X(exit_cr3_load, "mov %%cr3, %%r9;", "mov %%r9, %%cr3")                                            \
+    X(exit_cr3_store, "nop;", "mov %%cr3, %%r9")                                                       \
+    X(exit_cr4_pge, "mov %%cr4, %%r9; btc $7, %%r9;", "mov %%r9, %%cr4")                               \
+    X(exit_cr4_store, "nop;", "mov %%cr4, %%r9")                                                       \
+    X(exit_cr8_load, "xor %%r9d, %%r9d;", "mov %%r9, %%cr8")                                           \
+    X(exit_cr8_store, "nop;", "mov %%cr8, %%r9")                                                       \
+    X(exit_dr_load, "xor %%r9d, %%r9d;", "mov %%r9, %%dr0")                                            \
+    X(exit_dr_store, "nop;", "mov %%dr0, %%r9")                                                        \
+    X(exit_invlpg, "nop;", "invlpg (%%rsp)")                                                           \
+    X(exit_pause, "nop;", "pause")                                                                     \
+    X(exit_rdmsr, "mov $0xc0000102, %%ecx;", "rdmsr")                                                  \
+    X(exit_wrmsr, "mov $0xc0000102, %%ecx; rdmsr;", "wrmsr")
+#define RANDOM_KINDS(X) X(exit_rdrand, "nop;", "rdrand %%rax")
+CONTROL_KINDS(KIND)
+RANDOM_KINDS(KIND)
+
 struct kind {
     const char *key;
     uint32_t (*with)(void), (*without)(void);
@@ -83,6 +106,8 @@ static const struct kind hypercall_intel[] = { { "hypercall", time_hypercall_int
 static const struct kind hypercall_amd[] = { { "hypercall", time_hypercall_amd, time_hypercall_amd_empty } };
 static const struct kind xsetbv_kinds[] = { XSETBV_KINDS(ROW) };
 static const struct kind x2apic_kinds[] = { X2APIC_KINDS(ROW) };
+static const struct kind control_kinds[] = { CONTROL_KINDS(ROW) };
+static const struct kind random_kinds[] = { RANDOM_KINDS(ROW) };
 
 static void measure(const struct kind *kinds, unsigned count)
 {
@@ -199,6 +224,13 @@ static void measure_exits(uint64_t memory_end)
     measure_timer("timer_late_hlt", true);
 }
 
+static void measure_controls(void)
+{
+    MEASURE(control_kinds);
+    if (cpuid(1, 0).ecx & CPUID_1_ECX_RDRAND)
+        MEASURE(random_kinds);
+}
+
 void bench_sink(struct frame *f)
 {
     (void)f;
@@ -215,6 +247,8 @@ void guest_main(const char *cmdline, uint32_t upper_kib)
         bench_watcher();
     else if (cmdline_has(cmdline, "sleeper"))
         bench_sleeper();
+    else if (cmdline_has(cmdline, "controls"))
+        measure_controls();
     else
         measure_exits((1 << 20) + (uint64_t)upper_kib * 1024);
     print("bench: done\n");

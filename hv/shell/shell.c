@@ -127,9 +127,10 @@ static void no_such_command(struct shell *s, const char *text, size_t len)
 
 static bool take_arguments(struct shell *s, const struct shell_command *c, const struct words *w, struct shell_call *call)
 {
-    size_t wanted = c->argument == SHELL_NO_ARGUMENT ? 1 : 2;
-    bool needed = c->argument == SHELL_PARTITION;
-    if (w->count > wanted || (needed && w->count < wanted)) {
+    bool more = c->argument == SHELL_PARTITION_AND_REST;
+    size_t least = more || c->argument == SHELL_PARTITION ? 2 : 1;
+    size_t most = more ? SHELL_MAX_WORDS : c->argument == SHELL_NO_ARGUMENT ? 1 : 2;
+    if (w->count < least || w->count > most) {
         shell_line(s, "usage: %s%s%s", c->name, *c->usage ? " " : "", c->usage);
         return false;
     }
@@ -146,6 +147,7 @@ static bool take_arguments(struct shell *s, const struct shell_command *c, const
         shell_line(s, "%s: \"%.*s\" is not a number", c->name, (int)w->len[1], w->text[1]);
         return false;
     }
+    call->rest = w->count > 2 ? w->text[2] : NULL;
     if (find_partition(s, w->text[1], w->len[1], &call->partition))
         return true;
     no_such_partition(s, c->name, w->text[1], w->len[1]);

@@ -7,7 +7,7 @@
 #include "hv/shell/line_edit.h"
 #include "hv/shell/shell_ops.h"
 
-#define SHELL_MAX_WORDS 4
+#define SHELL_MAX_WORDS 16
 #define SHELL_LOG_SIZE  KiB(16)
 
 struct shell {

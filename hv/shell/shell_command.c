@@ -240,6 +240,8 @@ const struct shell_command shell_commands[] = {
     { "info", .usage = NAME, .help = "Show a guest's registers, memory map and devices.", .run = run_info },
     { "screen", .usage = NAME, .help = "Show a guest's VGA text screen.", .run = run_screen },
     { "exits", .usage = NAME, .help = "Count a guest's exits by kind, with their mean cost in ticks.", .run = run_exits },
+    { "policy", "NAME [CONTROL=on|off ...]", "Show a guest's exit controls, or switch some, so that it exits more often.",
+      SHELL_PARTITION_AND_REST, .run = shell_run_policy },
     { "explain", "[KIND]", "Explain a kind of exit: what, why, and what is done; without KIND, list them.",
       SHELL_OPTIONAL_WORD, .run = shell_run_explain },
     { "why", .usage = NAME, .help = "Explain a guest's last exit: the instruction, and what it means.", .run = shell_run_why },

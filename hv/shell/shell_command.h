@@ -8,12 +8,14 @@
 enum shell_argument {
     SHELL_NO_ARGUMENT,
     SHELL_PARTITION,       /* a partition's name or number; looked up before the command runs */
+    SHELL_PARTITION_AND_REST, /* and what follows it, taken apart by the command */
     SHELL_OPTIONAL_NUMBER,
     SHELL_OPTIONAL_WORD,   /* as typed */
 };
 
 struct shell_call {
     size_t partition;      /* index, with SHELL_PARTITION */
+    const char *rest;      /* with SHELL_PARTITION_AND_REST; NULL: nothing follows */
     uint64_t number;       /* with SHELL_OPTIONAL_NUMBER; 0: none was given */
     const char *word;      /* with SHELL_OPTIONAL_WORD, `word_len` characters; NULL: none was given */
     size_t word_len;
@@ -31,6 +33,8 @@ struct shell_command {
 extern const struct shell_command shell_commands[];
 extern const size_t shell_command_count;
 
+/* shell_policy.c */
+void shell_run_policy(struct shell *s, const struct shell_command *self, const struct shell_call *call);
 /* shell_explain.c */
 void shell_run_explain(struct shell *s, const struct shell_command *self, const struct shell_call *call);
 void shell_run_why(struct shell *s, const struct shell_command *self, const struct shell_call *call);

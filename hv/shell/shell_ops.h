@@ -38,6 +38,13 @@ struct shell_cpu {
     char running[32];          /* "linux/0", "idle" */
 };
 
+/* A row of `policy`. */
+enum shell_control_state { SHELL_CONTROL_OFF, SHELL_CONTROL_ON, SHELL_CONTROL_ALWAYS, SHELL_CONTROL_NONE };
+struct shell_control {
+    enum shell_control_state state;
+    uint64_t exits, ticks;     /* of the kinds of exits that it makes */
+};
+
 enum shell_action { SHELL_PAUSE, SHELL_RESUME, SHELL_STOP, SHELL_START, SHELL_RESTART };
 enum shell_machine { SHELL_POWEROFF, SHELL_REBOOT };
 
@@ -63,6 +70,10 @@ struct shell_ops {
     /* The text page at guest-physical B8000h: character and attribute bytes. False: it has none. */
     bool (*vga_text)(void *ctx, size_t partition, uint8_t cells[SHELL_VGA_ROWS * SHELL_VGA_COLUMNS * 2]);
     size_t (*exits)(void *ctx, size_t partition, struct shell_exit *out, size_t max);
+    /* Exit controls by their numbers (arch/x86_64/vt/policy.h). False: there is no such partition. */
+    bool (*control_state)(void *ctx, size_t partition, unsigned control, struct shell_control *out);
+    /* Sets of them; NULL if it is done, else why not. */
+    const char *(*switch_controls)(void *ctx, size_t partition, uint64_t on, uint64_t off);
     size_t (*cpus)(void *ctx, struct shell_cpu *out, size_t max);
     /* As log_tail(). */
     size_t (*log_tail)(char *buf, size_t size, uint64_t back);

@@ -100,6 +100,25 @@ static const char *backend(void *ctx)
     return "VT-x";
 }
 
+static uint64_t switched_on, switched_off;
+
+static bool control_state(void *ctx, size_t partition, unsigned number, struct shell_control *out)
+{
+    (void)ctx, (void)partition;
+    *out = (struct shell_control){ number == 1 ? SHELL_CONTROL_ON : number == 2 ? SHELL_CONTROL_ALWAYS : SHELL_CONTROL_OFF,
+                                   number == 1 ? 10 : 0, number == 1 ? 1230 : 0 };
+    return true;
+}
+
+static const char *switch_controls(void *ctx, size_t partition, uint64_t on, uint64_t off)
+{
+    (void)ctx;
+    asked_partition = partition;
+    switched_on = on;
+    switched_off = off;
+    return refusal;
+}
+
 static size_t cpus(void *ctx, struct shell_cpu *out, size_t max)
 {
     (void)ctx, (void)max;
@@ -126,7 +145,7 @@ static void machine(void *ctx, enum shell_machine what)
 
 static const struct shell_ops ops = {
     .version = "Trapeze 0.1", .backend = backend, .why = why, .postmortem = postmortem, .partitions = partitions, .control = control, .info = info, .vga_text = vga_text,
-    .exits = exits, .cpus = cpus, .log_tail = log_tail, .machine = machine,
+    .exits = exits, .control_state = control_state, .switch_controls = switch_controls, .cpus = cpus, .log_tail = log_tail, .machine = machine,
 };
 
 static void settle(void)
@@ -294,6 +313,40 @@ TEST(screen_shows_the_text_page_in_a_frame_as_printable_text)
         CHECK(screen[i] == '\r' || screen[i] == '\n' || screen[i] == '\033' || (screen[i] >= 0x20 && screen[i] < 0x7F));
     type("screen linux\r");
     CHECK(contains("screen: linux has no text screen"));
+}
+
+TEST(policy_without_a_setting_lists_the_exit_controls)
+{
+    fresh();
+    type("policy linux\r");
+    CHECK(contains("rdtsc              on                10         123  RDTSC RDTSCP\r\n"));
+    CHECK(contains("rdpmc              always             0           0  RDPMC\r\n"));
+    CHECK(contains("descriptor-tables  off"));
+}
+
+TEST(policy_switches_what_is_named_in_the_order_of_the_words)
+{
+    fresh();
+    type("policy lintel all=off rdtsc=exit cr3=on\r");
+    CHECK(contains("policy: lintel: done\r\n"));
+    CHECK_EQ(asked_partition, 1);
+    CHECK_EQ(switched_on, 1u << 1 | 1u << 5);
+    CHECK_EQ(switched_off, ~(UINT64_C(1) << 1 | UINT64_C(1) << 5));
+}
+
+TEST(policy_refuses_a_control_that_does_not_exist_and_suggests_the_nearest)
+{
+    fresh();
+    switched_on = 77;
+    type("policy linux rdtcs=on\r");
+    CHECK(contains("policy: there is no exit control \"rdtcs\": did you mean rdtsc?\r\n"));
+    type("policy linux rdtsc=maybe\r");
+    CHECK(contains("policy: \"rdtsc=maybe\" is not CONTROL=on, CONTROL=exit (the same) or CONTROL=off\r\n"));
+    type("policy linux rdtsc\r");
+    CHECK(contains("policy: \"rdtsc\" is not CONTROL=on"));
+    type("policy\r");
+    CHECK(contains("usage: policy NAME [CONTROL=on|off ...]\r\n"));
+    CHECK_EQ(switched_on, 77);
 }
 
 TEST(exits_are_sorted_by_cost_and_leave_out_what_never_happened)

@@ -1,0 +1,88 @@
+/* `policy`: which exits one partition has beyond what is needed, and switching them. */
+#include "arch/x86_64/vt/policy.h"
+#include "hv/lib/fmt.h"
+#include "hv/lib/str.h"
+#include "hv/lib/suggest.h"
+#include "hv/shell/shell_command.h"
+
+static void show_table(struct shell *s, size_t partition)
+{
+    static const char *const states[] = { [SHELL_CONTROL_OFF] = "off", [SHELL_CONTROL_ON] = "on",
+                                          [SHELL_CONTROL_ALWAYS] = "always", [SHELL_CONTROL_NONE] = "-" };
+    struct shell_control c;
+    shell_line(s, "%-18s %-7s %12s %11s  %s", "CONTROL", "STATE", "EXITS", "TICKS/EXIT", "WHAT EXITS");
+    for (unsigned n = 0; n < VT_CONTROLS; n++) {
+        if (!vt_control_text(n) || !s->ops->control_state(s->ops->ctx, partition, n, &c))
+            continue;
+        const struct vt_control_text *t = vt_control_text(n);
+        shell_line(s, "%-18s %-7s %12llu %11llu  %s", t->name, states[c.state], (unsigned long long)c.exits,
+                   (unsigned long long)(c.exits ? c.ticks / c.exits : 0), t->what);
+    }
+    shell_line(s, "always: Trapeze needs it. -: not offered here. EXITS are of the whole kind, such as all CR writes.");
+}
+
+static bool is_word(const char *word, const char *text, size_t len)
+{
+    return strlen(word) == len && !memcmp(word, text, len);
+}
+
+static void no_such_control(struct shell *s, const char *command, const char *text, size_t len)
+{
+    const char *near = NULL;
+    unsigned best = suggest_limit(len) + 1;
+    for (unsigned n = 0; n < VT_CONTROLS; n++) {
+        const struct vt_control_text *t = vt_control_text(n);
+        unsigned d = t ? suggest_distance(text, len, t->name) : SUGGEST_FAR;
+        if (d < best) {
+            best = d;
+            near = t->name;
+        }
+    }
+    if (near)
+        shell_line(s, "%s: there is no exit control \"%.*s\": did you mean %s?", command, (int)len, text, near);
+    else
+        shell_line(s, "%s: there is no exit control \"%.*s\"; policy NAME lists them", command, (int)len, text);
+}
+
+/* "rdtsc=on" into one of the two sets; false: it was refused, and said so. */
+static bool take_setting(struct shell *s, const char *command, const char *text, size_t len, uint64_t *on, uint64_t *off)
+{
+    size_t name = 0;
+    uint64_t set;
+    while (name < len && text[name] != '=')
+        name++;
+    const char *value = text + name + 1;
+    size_t value_len = name < len ? len - name - 1 : 0;
+    bool wanted = is_word("on", value, value_len) || is_word("exit", value, value_len);
+    if (!wanted && !is_word("off", value, value_len)) {
+        shell_line(s, "%s: \"%.*s\" is not CONTROL=on, CONTROL=exit (the same) or CONTROL=off", command, (int)len, text);
+        return false;
+    }
+    if (!vt_policy_word(text, name, &set)) {
+        no_such_control(s, command, text, name);
+        return false;
+    }
+    *on = wanted ? *on | set : *on & ~set;
+    *off = wanted ? *off & ~set : *off | set;
+    return true;
+}
+
+void shell_run_policy(struct shell *s, const struct shell_command *self, const struct shell_call *call)
+{
+    uint64_t on = 0, off = 0;
+    const char *at = call->rest;
+    if (!at) {
+        show_table(s, call->partition);
+        return;
+    }
+    while (*at) {
+        size_t len = 0;
+        while (at[len] && at[len] != ' ')
+            len++;
+        if (len && !take_setting(s, self->name, at, len, &on, &off))
+            return;
+        at += len + (at[len] == ' ');
+    }
+    const char *why = s->ops->switch_controls(s->ops->ctx, call->partition, on, off);
+    shell_line(s, "%s: %s: %s", self->name, s->partitions[call->partition].name, why ? why : "done");
+}
