@@ -46,7 +46,7 @@ HOT_C := arch/x86_64/cpu/guest_state.c hv/sched/policy.c hv/dev/vlapic.c hv/dev/
   $(addprefix hv/dev/,bus.c vpic.c vpit.c vrtc.c vpm.c vuart.c vioapic.c vpci.c) \
   arch/x86_64/mmu/guest_walk.c arch/x86_64/emul/exec.c hv/mem/gmem.c hv/mem/gmem_access.c \
   $(addprefix arch/x86_64/svm/,vcpu.c run.c exit.c field.c inject.c cpu.c controls.c probe.c) \
-  $(addprefix hv/vm/,tracing.c dispatch.c run.c interrupt.c emulate.c access.c exit_misc.c exit_io.c exit_msr.c exit_cr.c exit_mmio.c pv.c)
+  $(addprefix hv/vm/,tracing.c dispatch.c run.c interrupt.c emulate.c fetch.c access.c exit_misc.c exit_io.c exit_msr.c exit_cr.c exit_mmio.c pv.c)
 HOT_CFLAGS := -fomit-frame-pointer $(if $(findstring clang,$(CC)),,-mpreferred-stack-boundary=3)
 $(HOT_C:%.c=$(B)/hv/%.o): HV_CFLAGS += $(HOT_CFLAGS)
 $(B)/hv/%.o: %.c
@@ -119,7 +119,7 @@ PURE_FILES += drivers/uart.c drivers/fb.c drivers/font.c drivers/i8042.c drivers
 PURE_FILES += arch/x86_64/vt/policy.c
 PURE_FILES += hv/vm/cpuid.c $(wildcard arch/x86_64/vmx/entry_check*.c arch/x86_64/svm/entry_check*.c)
 PURE_FILES += $(wildcard hv/trace/explain*.c)
-PURE_FILES += hv/vm/access.c hv/vm/delivery.c hv/vm/exit_detail.c hv/vm/exit_info.c hv/vm/look.c hv/vm/postmortem.c hv/vm/linear.c hv/vm/task_segment.c hv/vm/task_switch.c
+PURE_FILES += hv/vm/access.c hv/vm/delivery.c hv/vm/exit_detail.c hv/vm/exit_info.c hv/vm/fetch.c hv/vm/look.c hv/vm/postmortem.c hv/vm/linear.c hv/vm/task_segment.c hv/vm/task_switch.c
 PURE_C := $(PURE_FILES) $(filter-out hv/lib/str.c hv/part/create.c hv/part/start.c hv/part/control.c, $(sort $(foreach d,$(PURE_DIRS),$(wildcard $d/*.c))))
 TEST_CFLAGS := -std=gnu11 -D_DEFAULT_SOURCE -O1 -g -I. -I$(B)/gen -fsanitize=address,undefined -fno-sanitize-recover=all $(WARN)
 PURE_O := $(PURE_C:%.c=$(B)/host/%.o)

@@ -148,7 +148,7 @@ static void show_vcpu(struct vcpu *v, const struct shell_printer *out)
     say(out, "  rbp %016lx r8  %016lx r9  %016lx", g[VT_RBP], g[VT_R8], g[VT_R9]);
     say(out, "  r10 %016lx r11 %016lx r12 %016lx", g[VT_R10], g[VT_R11], g[VT_R12]);
     say(out, "  r13 %016lx r14 %016lx r15 %016lx", g[VT_R13], g[VT_R14], g[VT_R15]);
-    say(out, "  cr0 %08lx cr3 %016lx cr4 %08lx efer %04lx cs %04lx", s->cr0, s->cr3, s->cr4, s->efer, s->cs);
+    say(out, "  cr0 %08lx cr3 %016lx cr4 %08lx efer %04lx cs %04x", s->cr0, s->cr3, s->cr4, s->efer, s->cs);
 }
 
 static void info(void *ctx, size_t index, const struct shell_printer *out)

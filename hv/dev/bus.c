@@ -110,6 +110,7 @@ bool bus_remove_mmio(struct bus *bus, uint64_t base)
             continue;
         bus->mmio_count--;
         memmove(&bus->mmio[i], &bus->mmio[i + 1], (bus->mmio_count - i) * sizeof bus->mmio[0]);
+        bus->mmio[bus->mmio_count] = (struct bus_region){ 0 };
         return true;
     }
     return false;
@@ -214,14 +215,14 @@ static inline void write_region(struct bus *bus, const struct bus_region *region
         bus_update_deadline(bus, device, now);
 }
 
-static const struct bus_region *find_port(const struct bus *bus, uint64_t port)
+static const struct bus_region *find_port(struct bus *bus, uint64_t port)
 {
     return &bus->io[port < PORT_COUNT ? bus->port_map[port] : NOBODY];
 }
 
 static const struct bus_region nowhere;
 
-static const struct bus_region *find_mmio(const struct bus *bus, uint64_t gpa)
+static const struct bus_region *search_mmio(struct bus *bus, uint64_t gpa)
 {
     unsigned low = 0, high = bus->mmio_count;
     while (low < high) {
@@ -231,10 +232,20 @@ static const struct bus_region *find_mmio(const struct bus *bus, uint64_t gpa)
         else
             high = middle;
     }
-    return low ? &bus->mmio[low - 1] : &nowhere;
+    if (!low)
+        return &nowhere;
+    bus->mmio_last = low - 1;
+    return &bus->mmio[low - 1];
 }
 
-typedef const struct bus_region *find_fn(const struct bus *bus, uint64_t address);
+/* After a look at the one last hit; rows beyond mmio_count have no length. */
+static inline const struct bus_region *find_mmio(struct bus *bus, uint64_t gpa)
+{
+    const struct bus_region *last = &bus->mmio[bus->mmio_last];
+    return LIKELY(gpa - last->base < last->length) ? last : search_mmio(bus, gpa);
+}
+
+typedef const struct bus_region *find_fn(struct bus *bus, uint64_t address);
 
 static bool read_bytes(struct bus *bus, find_fn *find, uint64_t address, unsigned size, vtime_t now, uint64_t *value)
 {

@@ -41,7 +41,7 @@ struct bus {
     uint8_t port_map[65536];                    /* index in io[] */
     struct bus_region io[BUS_IO_MAX + 2];       /* a row without device is free; the first and the last are never used */
     struct bus_region mmio[BUS_MMIO_MAX];       /* sorted by base */
-    unsigned mmio_count;
+    unsigned mmio_count, mmio_last;             /* the last: a hint */
     struct bus_device devices[BUS_DEVICES_MAX];
     unsigned device_count;
     vtime_t next;                               /* the earliest of the devices' deadlines */

@@ -70,13 +70,6 @@ void vlapic_set_virtual_wire(struct vlapic *v)
     v->software_enabled = true;
 }
 
-uint64_t vlapic_mmio_base(const struct vlapic *v)
-{
-    if (!vlapic_enabled(v) || vlapic_in_x2apic(v))
-        return 0;
-    return ALIGN_DOWN(v->base_msr, PAGE_SIZE);
-}
-
 /* SDM, "x2APIC State Transitions": x2APIC is entered only from xAPIC mode and left only to disabled. */
 static bool base_change_is_legal(const struct vlapic *v, uint64_t value)
 {

@@ -122,7 +122,10 @@ void vlapic_write_eoi(struct vlapic *v);
 static inline bool vlapic_enabled(const struct vlapic *v) { return v->base_msr & APIC_BASE_ENABLE; }
 static inline bool vlapic_in_x2apic(const struct vlapic *v) { return v->base_msr & APIC_BASE_X2APIC; }
 /* Where the guest sees the register page; 0: nowhere (disabled, or in x2APIC mode). */
-uint64_t vlapic_mmio_base(const struct vlapic *v);
+static inline uint64_t vlapic_mmio_base(const struct vlapic *v)
+{
+    return LIKELY((v->base_msr & (APIC_BASE_ENABLE | APIC_BASE_X2APIC)) == APIC_BASE_ENABLE) ? ALIGN_DOWN(v->base_msr, PAGE_SIZE) : 0;
+}
 
 /* ---- interrupts -------------------------------------------------------------------------------------------------- */
 

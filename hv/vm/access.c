@@ -1,6 +1,5 @@
 /* The guest's address space as its CPU sees it now. */
 #include "arch/x86_64/isa/cr.h"
-#include "arch/x86_64/isa/msr.h"
 #include "arch/x86_64/mmu/guest_walk.h"
 #include "hv/vm/vm.h"
 
@@ -11,21 +10,19 @@ unsigned vcpu_cpl(struct vcpu *v)
 
 enum insn_mode vcpu_insn_mode(struct vcpu *v)
 {
-    uint64_t access = vt.get(v->vt, VT_ACCESS + VT_CS);
-    if ((access & VT_ACCESS_L) && (vt.get(v->vt, VT_EFER) & EFER_LMA))
-        return INSN_MODE_64;
-    return access & VT_ACCESS_DB ? INSN_MODE_32 : INSN_MODE_16;
+    return vcpu_mode_of(&(struct vt_snapshot){ .cs_mode = (uint32_t)vt.get(v->vt, VT_ACCESS + VT_CS),
+                                               .efer = vt.get(v->vt, VT_EFER) });
 }
 
-void vcpu_paging(struct vcpu *v, struct guest_paging *out)
+void vcpu_paging_of(struct vcpu *v, const struct vt_snapshot *regs, struct guest_paging *out)
 {
-    out->cr0 = vt.get(v->vt, VT_CR0);
-    out->cr3 = vt.get(v->vt, VT_CR3);
-    out->cr4 = vt.get(v->vt, VT_CR4);
-    out->efer = vt.get(v->vt, VT_EFER);
-    out->rflags = vt.get(v->vt, VT_RFLAGS);
+    out->cr0 = regs->cr0;
+    out->cr3 = regs->cr3;
+    out->cr4 = regs->cr4;
+    out->efer = regs->efer;
+    out->rflags = regs->rflags;
     out->pkru = UNLIKELY(out->cr4 & CR4_PKE) ? vt.pkru(v->vt) : 0;
-    out->cpl = (uint8_t)vcpu_cpl(v);
+    out->cpl = (uint8_t)regs->cpl;
     out->physical_bits = (uint8_t)cpuid_physical_bits(&v->cpuid);
     out->huge_pages = cpuid_offers_huge_pages(&v->cpuid);
     out->pdptes_loaded = false;
@@ -34,4 +31,11 @@ void vcpu_paging(struct vcpu *v, struct guest_paging *out)
         for (unsigned i = 0; i < 4; i++)
             out->pdpte[i] = vt.get(v->vt, VT_PDPTE0 + i);
     }
+}
+
+void vcpu_paging(struct vcpu *v, struct guest_paging *out)
+{
+    struct vt_snapshot regs;
+    vt.snapshot(v->vt, &regs);
+    vcpu_paging_of(v, &regs, out);
 }

@@ -15,32 +15,18 @@ struct emulation {
     struct guest_paging paging;
     enum { NO_FAILURE, TABLE_OUTSIDE } failure;
     gpa_t failed_at;
-    /* What the CPU has translated and found allowed, on its way to the exit. */
-    gpa_t known;
-    bool known_read, known_write;
+    struct known_access known; /* if it is the instruction's only one */
 };
 
 static enum exec_access translate(struct emulation *e, uint64_t linear, unsigned access, gpa_t *gpa,
                                   struct exec_fault *fault)
 {
-    struct guest_translation t;
-    switch (guest_walk(&e->paging, &gmem_walk, &e->v->part->mem, GVA(linear), access, &t)) {
-    case GUEST_WALK_OK:
-        *gpa = t.gpa;
-        return EXEC_ACCESS_OK;
-    case GUEST_WALK_FAULT:
-        *fault = (struct exec_fault){ .vector = EXC_PF, .has_error = true, .error = t.error_code, .cr2 = linear };
-        return EXEC_ACCESS_FAULT;
-    case GUEST_WALK_NON_CANONICAL:
-        *fault = (struct exec_fault){ .vector = EXC_GP, .has_error = true };
-        return EXEC_ACCESS_FAULT;
-    case GUEST_WALK_NO_MEMORY:
-        break;
+    enum exec_access r = vcpu_translate(e->v, &e->paging, linear, access, gpa, fault);
+    if (UNLIKELY(r != EXEC_ACCESS_OK) && !fault->vector) {
+        e->failure = TABLE_OUTSIDE;
+        e->failed_at = *gpa;
     }
-    e->failure = TABLE_OUTSIDE;
-    e->failed_at = t.gpa;
-    *fault = (struct exec_fault){ 0 };
-    return EXEC_ACCESS_FAULT;
+    return r;
 }
 
 /* Of an instruction with one memory operand, the access that exited is the operand's: only its place in the page is
@@ -48,23 +34,28 @@ static enum exec_access translate(struct emulation *e, uint64_t linear, unsigned
 static inline enum exec_access translate_operand(struct emulation *e, uint64_t linear, unsigned access, gpa_t *gpa,
                                                  struct exec_fault *fault)
 {
-    bool known = access == GUEST_WRITE ? e->known_write : e->known_read;
-    if (LIKELY(known && !((linear ^ e->known.raw) & (PAGE_SIZE - 1)))) {
-        *gpa = e->known;
+    bool known = access == GUEST_WRITE ? e->known.write : e->known.read;
+    if (LIKELY(known && !((linear ^ e->known.gpa.raw) & (PAGE_SIZE - 1)))) {
+        *gpa = e->known.gpa;
         return EXEC_ACCESS_OK;
     }
     return translate(e, linear, access, gpa, fault);
 }
 
 /* RAM neither comes nor goes while vCPUs run: what was not RAM once is a device for good. The access lies in a page. */
-static inline bool is_device(const struct vcpu *v, gpa_t gpa)
+static inline uint64_t *device_slot(struct vcpu *v, gpa_t gpa)
 {
-    return (gpa.raw & ~(uint64_t)(PAGE_SIZE - 1)) == v->device_page;
+    return &v->device_pages[gpa.raw / MiB(2) % ARRAY_SIZE(v->device_pages)];
+}
+
+static inline bool is_device(struct vcpu *v, gpa_t gpa)
+{
+    return *device_slot(v, gpa) == (gpa.raw & ~(uint64_t)(PAGE_SIZE - 1));
 }
 
 static void note_device(struct vcpu *v, gpa_t gpa)
 {
-    v->device_page = gpa.raw & ~(uint64_t)(PAGE_SIZE - 1);
+    *device_slot(v, gpa) = gpa.raw & ~(uint64_t)(PAGE_SIZE - 1);
 }
 
 static uint64_t read_physical(struct vcpu *v, gpa_t gpa, unsigned size)
@@ -192,49 +183,7 @@ static enum exec_access bus_out(void *ctx, uint16_t port, unsigned size, uint32_
     return EXEC_ACCESS_OK;
 }
 
-/* ---- fetching and decoding --------------------------------------------------------------------------------------- */
-
-static size_t fetch(struct emulation *e, uint64_t linear, uint8_t bytes[16], struct exec_fault *fault)
-{
-    gpa_t gpa;
-    unsigned first = in_page(linear, INSN_MAX_LENGTH);
-    if (translate(e, linear, GUEST_FETCH, &gpa, fault) != EXEC_ACCESS_OK)
-        return 0;
-    if (LIKELY(in_page(linear, 16) == 16)) {
-        uint64_t low, high;
-        if (gmem_read_u64(&e->v->part->mem, gpa, &low) != GMEM_OK ||
-            gmem_read_u64(&e->v->part->mem, GPA(gpa.raw + 8), &high) != GMEM_OK)
-            return 0;
-        uint64_t *words = (uint64_t *)(void *)bytes; /* they are two words: see the callers */
-        words[0] = low;
-        words[1] = high & UINT64_MAX >> 8;
-        return INSN_MAX_LENGTH;
-    }
-    if (gmem_read(&e->v->part->mem, gpa, bytes, first) != GMEM_OK)
-        return 0;
-    /* The second page counts only if the instruction reaches into it: a fault there is found when decoding runs short. */
-    if (first < INSN_MAX_LENGTH && translate(e, linear + first, GUEST_FETCH, &gpa, fault) == EXEC_ACCESS_OK &&
-        gmem_read(&e->v->part->mem, gpa, bytes + first, INSN_MAX_LENGTH - first) == GMEM_OK)
-        return INSN_MAX_LENGTH;
-    return first;
-}
-
-static const struct insn *decode(struct vcpu *v, const uint64_t bytes[2], size_t len, enum insn_mode mode,
-                                 enum insn_status *status)
-{
-    struct insn_cache *c = &v->insn_cache;
-    *status = INSN_OK;
-    if (c->valid && c->bytes[0] == bytes[0] && c->bytes[1] == bytes[1] && c->insn.mode == mode && c->insn.length <= len)
-        return &c->insn;
-    c->valid = 0;
-    *status = insn_decode(&c->insn, (const uint8_t *)bytes, len, mode);
-    if (*status != INSN_OK)
-        return NULL;
-    c->bytes[0] = bytes[0];
-    c->bytes[1] = bytes[1];
-    c->valid = 1;
-    return &c->insn;
-}
+/* ---- around the executor ------------------------------------------------------------------------------------------ */
 
 static void load_segments(struct vcpu *v, struct exec_cpu *cpu, enum insn_mode mode, const struct insn *insn)
 {
@@ -294,69 +243,41 @@ static void finish(struct vcpu *v, const struct exec_cpu *cpu, uint64_t old_rfla
         vt.set(v->vt, VT_RSP_, rsp);
 }
 
-/* The exit's own address stands for the operand's if the instruction accesses memory in one place only, and the exit
- * came from that access. The CPU has then made every check on the guest's tables itself. */
-static void use_known(struct emulation *e, const struct vt_exit *exit, const struct insn *insn)
+/* The exit's own address stands for the operand's if the instruction accesses memory in one place only. */
+static bool has_one_access(const struct insn *insn)
 {
     enum { ONE_PLACE = 1u << INSN_FORM_RM_REG | 1u << INSN_FORM_REG_RM | 1u << INSN_FORM_RM_IMM };
-    if (!(ONE_PLACE >> insn->form & 1))
-        return;
-    if (exit->kind == VT_EXIT_APIC_ACCESS) {
-        e->known = GPA(APIC_BASE_DEFAULT + exit->apic.offset);
-        e->known_read = exit->apic.own;
-        e->known_write = exit->apic.own && exit->apic.write;
-    } else if (exit->kind == VT_EXIT_MMIO) {
-        e->known = exit->mem.gpa;
-        e->known_read = exit->mem.own && !exit->mem.fetch;
-        e->known_write = e->known_read && exit->mem.write;
-    }
+    return ONE_PLACE >> insn->form & 1;
 }
 
-enum vcpu_next vcpu_emulate(struct vcpu *v, const struct vt_exit *exit)
+static __attribute__((noinline)) enum vcpu_next execute(struct vcpu *v, const struct vt_exit *exit,
+                                                        struct known_access known, const struct fetch_row *row,
+                                                        const struct vt_snapshot *regs)
 {
     struct emulation e; /* field by field: clearing all of it costs more than the rest of the set-up */
     struct exec_cpu cpu;
-    struct exec_fault fault = { 0 };
-    uint64_t bytes[2] = { 0, 0 };
-    enum insn_mode mode = vcpu_insn_mode(v);
-    enum insn_status status;
+    const struct insn *insn = &row->insn;
 
     e.v = v;
     e.exit = exit;
     e.failure = NO_FAILURE;
-    e.known_read = e.known_write = false;
-    vcpu_paging(v, &e.paging);
+    vcpu_paging_of(v, regs, &e.paging);
     cpu.gpr = v->vt->gpr;
-    cpu.gpr[VT_RSP] = vt.get(v->vt, VT_RSP_);
-    cpu.rip = vt.get(v->vt, VT_RIP);
-    cpu.rflags = e.paging.rflags;
+    cpu.gpr[VT_RSP] = regs->rsp;
+    cpu.rip = regs->rip;
+    cpu.rflags = regs->rflags;
     cpu.budget = cpu.rflags & RFLAGS_TF ? 1 : REP_BUDGET; /* a single step is one iteration */
-    cpu.protected_mode = e.paging.cr0 & CR0_PE;
-    cpu.linear_bits = e.paging.cr4 & CR4_LA57 ? 57 : 48;
-    uint64_t linear = mode == INSN_MODE_64 ? cpu.rip : (uint32_t)(vt.get(v->vt, VT_BASE + VT_CS) + cpu.rip);
-
-    size_t len = fetch(&e, linear, (uint8_t *)bytes, &fault);
-    const struct insn *insn = decode(v, bytes, len, mode, &status);
-    if (UNLIKELY(!insn)) {
-        if (status == INSN_NEED_MORE && len < INSN_MAX_LENGTH && fault.vector)
-            return inject_fault(v, &fault);
-        if (status == INSN_TOO_LONG)
-            return vcpu_gp(v), VCPU_RESUME;
-        if (status == INSN_UNDEFINED)
-            return vcpu_ud(v), VCPU_RESUME;
-        return refuse(v, exit, (const uint8_t *)bytes, len);
-    }
-    e.failure = NO_FAILURE; /* of the page after the instruction */
-    use_known(&e, exit, insn);
-    uint64_t rsp = cpu.gpr[VT_RSP];
-    load_segments(v, &cpu, mode, insn);
+    cpu.protected_mode = regs->cr0 & CR0_PE;
+    cpu.linear_bits = regs->cr4 & CR4_LA57 ? 57 : 48;
+    e.known = has_one_access(insn) ? known : (struct known_access){ { 0 }, false, false };
+    load_segments(v, &cpu, insn->mode, insn);
     const struct exec_bus bus = { &e, bus_read, bus_write, bus_probe, bus_in, bus_out };
     switch (insn_execute(insn, &cpu, &bus)) {
     case EXEC_DONE:
-        finish(v, &cpu, e.paging.rflags, rsp);
+        finish(v, &cpu, regs->rflags, regs->rsp);
         return VCPU_RESUME;
     case EXEC_AGAIN: /* the registers hold how far it came; the next entry exits here again */
-        finish(v, &cpu, e.paging.rflags, rsp);
+        finish(v, &cpu, regs->rflags, regs->rsp);
         vt.set(v->vt, VT_RFLAGS, cpu.rflags); /* RF stays until the last iteration */
         return VCPU_RESUME;
     case EXEC_FAULT:
@@ -371,24 +292,67 @@ enum vcpu_next vcpu_emulate(struct vcpu *v, const struct vt_exit *exit)
     case EXEC_UNSUPPORTED:
         break;
     }
-    return refuse(v, exit, (const uint8_t *)bytes, insn->length);
+    return refuse(v, exit, (const uint8_t *)row->bytes, insn->length);
+}
+
+static __attribute__((noinline)) enum vcpu_next not_fetched(struct vcpu *v, const struct vt_exit *exit,
+                                                            const struct fetch_failure *f)
+{
+    if (f->status == INSN_NEED_MORE && f->length < INSN_MAX_LENGTH && f->fault.vector)
+        return inject_fault(v, &f->fault);
+    if (f->status == INSN_TOO_LONG)
+        return vcpu_gp(v), VCPU_RESUME;
+    if (f->status == INSN_UNDEFINED)
+        return vcpu_ud(v), VCPU_RESUME;
+    return refuse(v, exit, (const uint8_t *)f->bytes, f->length);
+}
+
+/* The common case in a few steps: a MOV to or from a device known as such, whose access is the one that exited. That the
+ * operand's place in the page is the exit's tells that it does not begin on the page before. False: nothing is done. */
+static inline bool move(struct vcpu *v, struct known_access known, const struct fetch_row *row, uint64_t rip)
+{
+    const struct insn *in = &row->insn;
+    uint64_t *gpr = v->vt->gpr, place = known.gpa.raw & (PAGE_SIZE - 1);
+    uint64_t address = (uint64_t)in->disp + (in->base < VT_GPR_COUNT ? gpr[in->base] : 0);
+    if (UNLIKELY((address ^ place) & (PAGE_SIZE - 1)) || UNLIKELY(place > PAGE_SIZE - sizeof(uint32_t)) ||
+        UNLIKELY(!is_device(v, known.gpa)))
+        return false;
+    if (row->move == FETCH_LOAD) {
+        if (UNLIKELY(!known.read))
+            return false;
+        gpr[in->reg] = (uint32_t)vcpu_mmio_read(v, known.gpa, sizeof(uint32_t));
+    } else {
+        if (UNLIKELY(!known.write))
+            return false;
+        vcpu_mmio_write(v, known.gpa, sizeof(uint32_t), (uint32_t)(row->move == FETCH_STORE ? gpr[in->reg] : in->imm));
+    }
+    vt.advance(v->vt, rip + in->length);
+    return true;
+}
+
+enum vcpu_next vcpu_emulate(struct vcpu *v, const struct vt_exit *exit, struct known_access known)
+{
+    struct vt_snapshot regs;
+    struct fetch_failure failure;
+
+    vt.snapshot(v->vt, &regs);
+    const struct fetch_row *row = vcpu_fetch(v, &v->fetch_cache, &regs, &failure);
+    if (UNLIKELY(!row))
+        return not_fetched(v, exit, &failure);
+    if (LIKELY(row->move) && LIKELY(move(v, known, row, regs.rip)))
+        return VCPU_RESUME;
+    return execute(v, exit, known, row, &regs);
 }
 
 /* ---- for exits that say too little of their instruction ----------------------------------------------------------- */
 
 const struct insn *vcpu_decode(struct vcpu *v)
 {
-    struct emulation e = { .v = v };
-    struct exec_fault fault = { 0 };
-    uint64_t bytes[2] = { 0, 0 };
-    enum insn_mode mode = vcpu_insn_mode(v);
-    enum insn_status status;
-    uint64_t rip = vt.get(v->vt, VT_RIP);
-
-    vcpu_paging(v, &e.paging);
-    uint64_t linear = mode == INSN_MODE_64 ? rip : (uint32_t)(vt.get(v->vt, VT_BASE + VT_CS) + rip);
-    size_t len = fetch(&e, linear, (uint8_t *)bytes, &fault);
-    return decode(v, bytes, len, mode, &status);
+    struct vt_snapshot regs;
+    struct fetch_failure failure;
+    vt.snapshot(v->vt, &regs);
+    const struct fetch_row *row = vcpu_fetch(v, &v->fetch_cache, &regs, &failure);
+    return row ? &row->insn : NULL;
 }
 
 unsigned vcpu_insn_length(void *vcpu)

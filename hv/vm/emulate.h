@@ -4,8 +4,14 @@
 
 #include "hv/vm/vm.h"
 
+/* The instruction's access that the CPU has translated and found allowed, on its way to the exit. Neither: there is none. */
+struct known_access {
+    gpa_t gpa;
+    bool read, write;
+};
+
 /* Fetch, decode and execute the instruction at RIP. */
-enum vcpu_next vcpu_emulate(struct vcpu *v, const struct vt_exit *exit);
+enum vcpu_next vcpu_emulate(struct vcpu *v, const struct vt_exit *exit, struct known_access known);
 
 /* The instruction at RIP, decoded; valid until the next one. NULL: it cannot be read or is not known. */
 const struct insn *vcpu_decode(struct vcpu *v);

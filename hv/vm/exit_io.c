@@ -82,7 +82,7 @@ enum vcpu_next exit_io(struct vcpu *v, const struct vt_exit *exit)
     uint64_t *rax = &v->vt->gpr[VT_RAX];
 
     if (UNLIKELY(exit->io.string))
-        return vcpu_emulate(v, exit);
+        return vcpu_emulate(v, exit, (struct known_access){ .read = false });
     /* RIP first: a write to a reset port ends the partition, and then nothing of it may be touched any more. */
     vt.skip(v->vt);
     if (UNLIKELY(exit->io.size != 1))

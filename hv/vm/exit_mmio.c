@@ -16,6 +16,13 @@ static void log_unclaimed(struct partition *p, gpa_t gpa, bool write)
              p->name, write ? "writes" : "reads", gpa.raw, write ? "nothing happens" : "gets all ones");
 }
 
+static inline void unlock(struct partition *p)
+{
+    if (UNLIKELY(bus_next_deadline(&p->bus) != p->device_deadline))
+        partition_timers_changed(p);
+    spin_unlock(&p->lock);
+}
+
 static bool is_lapic(struct vcpu *v, gpa_t gpa, uint64_t *offset)
 {
     uint64_t base = vlapic_mmio_base(&v->lapic);
@@ -37,8 +44,7 @@ uint64_t vcpu_mmio_read(struct vcpu *v, gpa_t gpa, unsigned size)
     spin_lock(&p->lock);
     if (UNLIKELY(!bus_mmio_read(&p->bus, gpa.raw, size, vm_now(p), &value)))
         log_unclaimed(p, gpa, false);
-    partition_timers_changed(p);
-    spin_unlock(&p->lock);
+    unlock(p);
     return value;
 }
 
@@ -64,8 +70,7 @@ void vcpu_mmio_write(struct vcpu *v, gpa_t gpa, unsigned size, uint64_t value)
     spin_lock(&p->lock);
     if (UNLIKELY(!bus_mmio_write(&p->bus, gpa.raw, size, value, vm_now(p))))
         log_unclaimed(p, gpa, true);
-    partition_timers_changed(p);
-    spin_unlock(&p->lock);
+    unlock(p);
 }
 
 /* The access was not an instruction's: the CPU was looking up or pushing something to deliver an event. Nothing can be
@@ -82,26 +87,27 @@ static enum vcpu_next delivery_failed(struct vcpu *v, const char *where, uint64_
 
 enum vcpu_next exit_mmio(struct vcpu *v, const struct vt_exit *exit)
 {
-    if (UNLIKELY(exit->mem.fetch)) {
-        partition_fail(v, "instruction fetch from guest-physical 0x%lx, where there is no RAM: the guest jumped outside "
-                          "of the %lu MiB it was given", exit->mem.gpa.raw, v->part->mem.bytes >> 20);
-        return VCPU_RESUME;
-    }
     if (UNLIKELY(!exit->mem.own)) {
         partition_fail(v, "the CPU walked page tables at guest-physical 0x%lx, where there is no RAM: check CR3 (0x%lx)",
                        exit->mem.gpa.raw, vt.get(v->vt, VT_CR3));
         return VCPU_RESUME;
     }
+    if (UNLIKELY(exit->mem.fetch)) {
+        partition_fail(v, "instruction fetch from guest-physical 0x%lx, where there is no RAM: the guest jumped outside "
+                          "of the %lu MiB it was given", exit->mem.gpa.raw, v->part->mem.bytes >> 20);
+        return VCPU_RESUME;
+    }
     if (UNLIKELY(vt.event_pending(v->vt)))
         return delivery_failed(v, "guest-physical", exit->mem.gpa.raw);
-    return vcpu_emulate(v, exit);
+    return vcpu_emulate(v, exit, (struct known_access){ exit->mem.gpa, .read = true, .write = exit->mem.write });
 }
 
 enum vcpu_next exit_apic_access(struct vcpu *v, const struct vt_exit *exit)
 {
     if (UNLIKELY(vt.event_pending(v->vt)))
         return delivery_failed(v, "local APIC register", exit->apic.offset);
-    return vcpu_emulate(v, exit);
+    return vcpu_emulate(v, exit, (struct known_access){ GPA(APIC_BASE_DEFAULT + exit->apic.offset), .read = exit->apic.own,
+                                                        .write = exit->apic.own && exit->apic.write });
 }
 
 /* Trap-like: the register is written already, and RIP is on the next instruction. */

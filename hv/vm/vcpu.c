@@ -144,8 +144,8 @@ static void reset_registers(struct vcpu *v)
     reset_segment(v, VT_LDTR, 0, 0, ACCESS_LDT);
     reset_segment(v, VT_TR, 0, 0, ACCESS_TSS);
     v->nmi_pending = v->interrupt_kept = false;
-    v->insn_cache.valid = 0;
-    v->device_page = UINT64_MAX;
+    v->fetch_cache = (struct fetch_cache){ 0 };
+    memset(v->device_pages, 0xff, sizeof v->device_pages);
     v->cpuid_1_valid = false;
     vt.flush_linear(v->vt);
 }

@@ -9,7 +9,6 @@
 #include <stdatomic.h>
 #include "arch/x86_64/cpu/insn.h"
 #include "arch/x86_64/cpu/tsc.h"
-#include "arch/x86_64/emul/insn.h"
 #include "arch/x86_64/mmu/pt.h"
 #include "arch/x86_64/vt/vt.h"
 #include "hv/dev/bus.h"
@@ -32,6 +31,7 @@
 #include "hv/part/partition_config.h"
 #include "hv/sched/policy.h"
 #include "hv/vm/cpuid.h"
+#include "hv/vm/fetch.h"
 
 #define VM_MAX_PARTITIONS 16
 #define VM_MAX_VCPUS      16
@@ -81,13 +81,6 @@ struct exit_note {
     uint8_t length;               /* of the instruction; 0: not known */
 };
 
-/* The last instruction decoded for a memory-mapped access: polling loops execute the same bytes again and again. */
-struct insn_cache {
-    uint64_t bytes[2]; /* 15 bytes and a zero */
-    struct insn insn;
-    uint8_t valid;
-};
-
 /* MSRs that are plain memory to the guest. */
 struct vcpu_msrs {
     uint64_t misc_enable, mtrr_def_type, mtrr_fixed[11], mtrr_var[16], mcg_status;
@@ -126,8 +119,8 @@ struct vcpu {
     uint32_t pvclock_version;
     bool pv_eoi_set;
 
-    struct insn_cache insn_cache;
-    uint64_t device_page;         /* guest-physical page that an emulated access last found not to be RAM */
+    struct fetch_cache fetch_cache;
+    uint64_t device_pages[4];     /* guest-physical pages that emulated accesses found not to be RAM */
     struct cpuid_table cpuid;
     struct cpuid_regs cpuid_1;    /* leaf 1 for the present CR4.OSXSAVE and IA32_APIC_BASE.EN, whose changes exit */
     bool cpuid_1_valid;

@@ -301,9 +301,17 @@ static inline bool is_plain(const struct guest_paging *p, unsigned access, uint6
     return p->cpl != 3 || (access & GUEST_IMPLICIT);
 }
 
+static void leave_trail(struct guest_trail *trail, unsigned first, const uint64_t *entry, uint64_t value)
+{
+    for (unsigned i = first; i < ARRAY_SIZE(trail->at); i++) {
+        trail->at[i] = entry;
+        trail->value[i] = value;
+    }
+}
+
 /* The common case, in as few instructions as can be: 4 levels, a plain success. False: leave it to walk_any. */
-static inline bool walk_plain(const struct guest_paging *p, const struct guest_walk_mem *mem, void *ctx,
-                              uint64_t address, unsigned access, struct guest_translation *out)
+static inline bool walk_plain(const struct guest_paging *p, const struct guest_walk_mem *mem, void *ctx, uint64_t address,
+                              unsigned access, struct guest_translation *out, struct guest_trail *trail)
 {
     uint64_t checked = reserved64(p) | ENTRY_P, table = p->cr3 & ENTRY_ADDRESS, all = UINT64_MAX, any = 0, value = 0;
     struct guest_window window = { 0 }, fresh; /* two, so that the one in use can live in registers */
@@ -318,7 +326,10 @@ static inline bool walk_plain(const struct guest_paging *p, const struct guest_w
                 return false;
             window = fresh;
         }
-        value = __atomic_load_n((const uint64_t *)(const void *)(window.host + (at - window.gpa)), __ATOMIC_RELAXED);
+        const uint64_t *entry = (const void *)(window.host + (at - window.gpa));
+        value = __atomic_load_n(entry, __ATOMIC_RELAXED);
+        if (trail)
+            leave_trail(trail, (39 - shift) / 9, entry, value);
         if (UNLIKELY((value & checked) != ENTRY_P))
             return false;
         all &= value;
@@ -343,7 +354,17 @@ static inline bool walk_plain(const struct guest_paging *p, const struct guest_w
 enum guest_walk_result guest_walk(const struct guest_paging *paging, const struct guest_walk_mem *mem, void *ctx,
                                   gva_t address, unsigned access, struct guest_translation *out)
 {
-    if (LIKELY(walk_plain(paging, mem, ctx, address.raw, access, out)))
+    if (LIKELY(walk_plain(paging, mem, ctx, address.raw, access, out, NULL)))
         return GUEST_WALK_OK;
     return walk_any(paging, mem, ctx, address.raw, access, out);
+}
+
+bool guest_walk_plain(const struct guest_paging *paging, const struct guest_walk_mem *mem, void *ctx, gva_t address,
+                      unsigned access, struct guest_translation *out, struct guest_trail *trail)
+{
+    static const uint64_t none;
+    if (paging->cr0 & CR0_PG)
+        return walk_plain(paging, mem, ctx, address.raw, access, out, trail);
+    leave_trail(trail, 0, &none, 0);
+    return walk_any(paging, mem, ctx, address.raw, access, out) == GUEST_WALK_OK;
 }

@@ -71,4 +71,24 @@ struct guest_translation {
 enum guest_walk_result guest_walk(const struct guest_paging *paging, const struct guest_walk_mem *mem, void *ctx,
                                   gva_t address, unsigned access, struct guest_translation *out) MUST_CHECK;
 
+/* The entries that a walk used, and what they held. Outcome and effect of a walk depend on nothing but the registers, the
+ * address, the access and these: as long as all of them are what they were, so is the translation. */
+struct guest_trail {
+    const uint64_t *at[4]; /* in windows: of use as long as these are; the last one fills what a shorter walk leaves */
+    uint64_t value[4];
+};
+
+static inline bool guest_trail_holds(const struct guest_trail *t)
+{
+    uint64_t differs = 0;
+#pragma GCC unroll 4
+    for (unsigned i = 0; i < 4; i++)
+        differs |= __atomic_load_n(t->at[i], __ATOMIC_RELAXED) ^ t->value[i];
+    return !differs;
+}
+
+/* The same walk, with its trail; only if it is a plain success that changes nothing, and 4-level or unpaged. */
+bool guest_walk_plain(const struct guest_paging *paging, const struct guest_walk_mem *mem, void *ctx, gva_t address,
+                      unsigned access, struct guest_translation *out, struct guest_trail *trail) MUST_CHECK;
+
 #endif

@@ -54,13 +54,14 @@ static uint32_t decode_msr(struct svm_vcpu *v, struct vt_exit *exit)
     return exit->kind = v->vmcb->exitinfo1 & MSR_EXIT_WRITE ? VT_EXIT_WRMSR : VT_EXIT_RDMSR;
 }
 
-static uint32_t decode_npf(struct svm_vcpu *v, struct vt_exit *exit)
+static inline uint32_t decode_npf(struct svm_vcpu *v, struct vt_exit *exit)
 {
-    uint64_t info = v->vmcb->exitinfo1;
+    const struct vmcb *c = v->vmcb;
+    uint64_t info = c->exitinfo1;
+    exit->mem.gpa = GPA(c->exitinfo2);
     exit->qualification = info;
-    exit->mem.gpa = GPA(v->vmcb->exitinfo2);
     exit->mem.write = info & NPF_W;
-    exit->mem.fetch = (info & NPF_ID) && (info & NPF_FINAL);
+    exit->mem.fetch = info & NPF_ID;
     exit->mem.read = !exit->mem.write && !exit->mem.fetch;
     exit->mem.own = info & NPF_FINAL;
     return exit->kind = info & NPF_RSV ? VT_EXIT_BAD_NESTED_PAGE : VT_EXIT_MMIO;
@@ -170,7 +171,7 @@ const struct svm_exit_row svm_exit_rows[SVM_EXIT_ROWS] = {
 
 /* QEMU quirk: a guest's MOV to CR3 with reserved bits ends like a refused entry, where the CPU raises #GP(0). But for
  * that, an entry with which nothing is wrong is not refused; twice in a row it is no such MOV. */
-static uint32_t decode_invalid(struct svm_vcpu *v, struct vt_exit *exit, bool again)
+static __attribute__((noinline)) uint32_t decode_invalid(struct svm_vcpu *v, struct vt_exit *exit, bool again)
 {
     struct svm_entry_violation first;
     if (again || svm_entry_check(v->vmcb, cpu_features.physical_bits, &first, 1))

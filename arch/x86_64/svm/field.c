@@ -180,15 +180,18 @@ static const struct {
 
 /* ---- access rights: the VMCB has the same bits, packed ----------------------------------------------------------- */
 
-static struct vmcb_segment *segment(struct svm_vcpu *v, unsigned seg)
+static inline struct vmcb_segment *segment(struct svm_vcpu *v, unsigned seg)
 {
-    struct vmcb *c = v->vmcb;
-    struct vmcb_segment *const order[VT_SEG_COUNT] = { &c->es, &c->cs, &c->ss, &c->ds, &c->fs, &c->gs, &c->ldtr, &c->tr };
-    return order[seg];
+    static const uint16_t at[VT_SEG_COUNT] = {
+        [VT_ES] = offsetof(struct vmcb, es), [VT_CS] = offsetof(struct vmcb, cs), [VT_SS] = offsetof(struct vmcb, ss),
+        [VT_DS] = offsetof(struct vmcb, ds), [VT_FS] = offsetof(struct vmcb, fs), [VT_GS] = offsetof(struct vmcb, gs),
+        [VT_LDTR] = offsetof(struct vmcb, ldtr), [VT_TR] = offsetof(struct vmcb, tr),
+    };
+    return (void *)((char *)v->vmcb + at[seg]);
 }
 
 /* CPL has a field of its own, and G is lost at an exit: it follows from the limit. */
-static uint64_t get_access(struct svm_vcpu *v, unsigned seg)
+static inline uint64_t get_access(struct svm_vcpu *v, unsigned seg)
 {
     const struct vmcb_segment *s = segment(v, seg);
     uint64_t access = (s->attributes & 0xffu) | (s->attributes & 0x700u) << 4 | (s->limit > 0xfffff ? 0x8000u : 0);
@@ -330,8 +333,14 @@ void svm_snapshot(struct vt_vcpu *vt, struct vt_snapshot *out)
 {
     struct svm_vcpu *v = svm_of(vt);
     const struct vmcb *c = v->vmcb;
-    *out = (struct vt_snapshot){
-        .rip = c->rip, .rsp = c->rsp, .rflags = get_rflags(v), .cr0 = get_cr0(v), .cr3 = c->cr3, .cr4 = get_cr4(v),
-        .efer = get_efer(v), .cs = c->cs.selector,
-    };
+    out->rip = c->rip;
+    out->rsp = c->rsp;
+    out->rflags = get_rflags(v);
+    out->cr0 = get_cr0(v);
+    out->cr3 = c->cr3;
+    out->cr4 = get_cr4(v);
+    out->efer = get_efer(v);
+    out->cs = c->cs.selector;
+    out->cs_mode = (c->cs.attributes & VT_ACCESS_P) | ((uint32_t)c->cs.attributes << 4 & (VT_ACCESS_L | VT_ACCESS_DB));
+    out->cpl = c->cpl;
 }

@@ -226,14 +226,14 @@ void vmx_flush_linear(struct vt_vcpu *vt)
 void vmx_snapshot(struct vt_vcpu *vt, struct vt_snapshot *out)
 {
     struct vmx_vcpu *v = vmx_of(vt);
-    *out = (struct vt_snapshot){
-        .rip = vmread(VMCS_GUEST_RIP),
-        .rsp = vmread(VMCS_GUEST_RSP),
-        .rflags = vmread(VMCS_GUEST_RFLAGS),
-        .cr0 = get_cr0(v),
-        .cr3 = vmread(VMCS_GUEST_CR3),
-        .cr4 = get_cr4(v),
-        .efer = vmread(VMCS_GUEST_IA32_EFER),
-        .cs = vmread(VMCS_GUEST_CS_SELECTOR),
-    };
+    out->rip = vmread(VMCS_GUEST_RIP);
+    out->rsp = vmread(VMCS_GUEST_RSP);
+    out->rflags = vmread(VMCS_GUEST_RFLAGS);
+    out->cr0 = get_cr0(v);
+    out->cr3 = vmread(VMCS_GUEST_CR3);
+    out->cr4 = get_cr4(v);
+    out->efer = vmread(VMCS_GUEST_IA32_EFER);
+    out->cs = (uint32_t)vmread(VMCS_GUEST_CS_SELECTOR);
+    out->cs_mode = (uint32_t)vmread(VMCS_GUEST_CS_ACCESS_RIGHTS) & (VT_ACCESS_P | VT_ACCESS_L | VT_ACCESS_DB);
+    out->cpl = VT_ACCESS_DPL((uint32_t)vmread(VMCS_GUEST_SS_ACCESS_RIGHTS));
 }

@@ -41,6 +41,7 @@ enum vt_field {
 #define VT_SHADOW_NMI    8u
 
 #define VT_ACCESS_DPL(a)   (((a) >> 5) & 3)
+#define VT_ACCESS_P        (1u << 7)
 #define VT_ACCESS_L        (1u << 13)
 #define VT_ACCESS_DB       (1u << 14)
 #define VT_ACCESS_UNUSABLE (1u << 16)
@@ -139,9 +140,11 @@ struct vt_vcpu_config {
     void *ctx;
 };
 
-/* What `info` shows of a vCPU that runs or is loaded elsewhere. */
+/* What most of an instruction's meaning depends on, and what `info` shows of a vCPU that runs or is loaded elsewhere. */
 struct vt_snapshot {
-    uint64_t rip, rsp, rflags, cr0, cr3, cr4, efer, cs;
+    uint64_t rip, rsp, rflags, cr0, cr3, cr4, efer;
+    uint32_t cs, cs_mode; /* the selector; VT_ACCESS_P, L and DB */
+    uint32_t cpl;
 };
 
 struct vt_vcpu {
@@ -228,7 +231,7 @@ struct vt_ops {
 
     /* Explain the failed entry: one line per broken rule. */
     void (*explain_entry)(struct vt_vcpu *v, void (*line)(void *ctx, const char *text), void *ctx);
-    void (*snapshot)(struct vt_vcpu *v, struct vt_snapshot *out); /* while it is loaded */
+    void (*snapshot)(struct vt_vcpu *v, struct vt_snapshot *out); /* while it is loaded: several registers in one go */
     /* The hardware's own names and values (VMCS or VMCB), for `info`. */
     void (*dump)(struct vt_vcpu *v, void (*line)(void *ctx, const char *text), void *ctx);
 };

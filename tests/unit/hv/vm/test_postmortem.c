@@ -10,6 +10,7 @@
 #include "hv/vm/why.h"
 #include "tests/unit/arch/x86_64/mmu/fake_pages.h"
 #include "tests/unit/hv/mem/arena.h"
+#include "tests/unit/hv/vm/fake_snapshot.h"
 #include "tests/unit/test.h"
 
 enum { PML4 = 0x1000, PDPT = 0x2000, PD = 0x3000, GDT = 0x4000, IDT = 0x5000, TSS = 0x6000, CODE = 0x8000, STACK = 0x9000 };
@@ -29,6 +30,7 @@ static char text[8192];
 static size_t longest, lines;
 
 static uint64_t get(struct vt_vcpu *v, enum vt_field f) { (void)v; return field[f]; }
+static void snapshot(struct vt_vcpu *v, struct vt_snapshot *out) { (void)v; fake_snapshot(field, out); }
 static uint32_t pkru(struct vt_vcpu *v) { (void)v; return 0; }
 const char *vt_exit_name(enum vt_exit_kind kind) { return kind == VT_EXIT_TRIPLE_FAULT ? "triple fault" : "something"; }
 
@@ -86,7 +88,7 @@ static void set_registers(void)
 static bool start(void)
 {
     static const struct page_range all[] = { { { MiB(16) }, MiB(64) } };
-    vt = (struct vt_ops){ .get = get, .pkru = pkru, .features = features, .pending_event = pending_event };
+    vt = (struct vt_ops){ .get = get, .snapshot = snapshot, .pkru = pkru, .features = features, .pending_event = pending_event };
     memset(&cpu, 0, sizeof cpu);
     is_pending = false;
     set_registers();

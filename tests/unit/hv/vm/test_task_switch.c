@@ -4,6 +4,7 @@
 #include "arch/x86_64/isa/exception.h"
 #include "hv/vm/exits.h"
 #include "tests/unit/hv/mem/arena.h"
+#include "tests/unit/hv/vm/fake_snapshot.h"
 #include "tests/unit/test.h"
 
 enum { GDT = 0x1000, TSS_A = 0x2000, TSS_B = 0x3000, STACK = 0x8000, CODE = 8, DATA = 16, SEL_A = 24, SEL_B = 32 };
@@ -19,6 +20,7 @@ static bool reinjected, failed;
 
 static uint64_t get(struct vt_vcpu *v, enum vt_field f) { (void)v; return field[f]; }
 static void set(struct vt_vcpu *v, enum vt_field f, uint64_t value) { (void)v; field[f] = value; }
+static void snapshot(struct vt_vcpu *v, struct vt_snapshot *out) { (void)v; fake_snapshot(field, out); }
 static void inject(struct vt_vcpu *v, const struct vt_event *e) { (void)v, (void)e; reinjected = true; }
 bool vcpu_load_cr3(struct vcpu *v, uint64_t value) { (void)v, (void)value; return true; }
 void partition_fail(struct vcpu *v, const char *format, ...) { (void)v, (void)format; failed = true; }
@@ -58,6 +60,7 @@ static bool start(void)
     reinjected = failed = false;
     vt.get = get;
     vt.set = set;
+    vt.snapshot = snapshot;
     vt.inject = inject;
     if (!arena_start(MiB(16), all, 1) || gmem_create(&part.mem, &pages) != GMEM_OK ||
         gmem_add_ram(&part.mem, GPA(0), MiB(1)) != GMEM_OK)
