@@ -80,7 +80,7 @@ static void set_defaults(struct config_parser *p, struct partition_config *parti
 {
     *partition = (struct partition_config){ .valid = true, .memory = MiB(64), .cpus = 1, .weight = 100,
         .cpuset = UINT64_MAX >> (64 - p->limits->cpu_count), .console = PARTITION_CONSOLE_COM1,
-        .apic = PARTITION_APIC_X2APIC, .on_crash = PARTITION_STOP, .on_reboot = PARTITION_RESTART,
+        .apic = PARTITION_APIC_X2APIC, .on_crash = PARTITION_STOP, .on_reboot = PARTITION_RESTART, .restart_delay = 10000,
         .autostart = true, .address = UINT64_C(0x7c00) };
 }
 

@@ -39,6 +39,7 @@ const struct config_key config_partition_keys[CONFIG_PARTITION_KEYS] = {
     [KEY_APIC]          = { "apic", VALUE_WORD, PART(apic), 0, 0, apic_words },
     [KEY_ON_CRASH]      = { "on-crash", VALUE_WORD, PART(on_crash), 0, 0, ending_words },
     [KEY_ON_REBOOT]     = { "on-reboot", VALUE_WORD, PART(on_reboot), 0, 0, ending_words },
+    [KEY_RESTART_DELAY] = { "restart-delay", VALUE_NUMBER, PART(restart_delay), 0, 3600000, NULL },
     [KEY_DEBUG_EXIT]    = { "debug-exit", VALUE_NUMBER, PART(debug_exit), 1, 0xfffc, NULL },
     [KEY_DEBUG_CONSOLE] = { "debug-console", VALUE_NUMBER, PART(debug_console), 1, UINT16_MAX, NULL },
     [KEY_EXITS]         = { "exits", VALUE_EXITS, PART(exits), 0, 0, NULL },

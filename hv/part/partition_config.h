@@ -45,6 +45,7 @@ struct partition_config {
     uint32_t apic;          /* enum partition_apic */
     uint32_t on_crash;      /* enum partition_ending: after a triple fault or an error */
     uint32_t on_reboot;     /* enum partition_ending: after a reset it asked for */
+    uint64_t restart_delay; /* ms: the longest wait before a restart that the guest caused */
     bool autostart;
     bool lab;               /* it may ask for its last exit and set its exit controls: hv/vm/lab.h */
     uint64_t exits;         /* exit controls switched on: arch/x86_64/vt/policy.h */

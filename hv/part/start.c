@@ -153,6 +153,7 @@ static void reset_vcpu(struct vcpu *v, const struct load_cpu *c)
     vcpu_reset(v);
     set_firmware_state(v);
     vt.set_tsc_offset(v->vt, atomic_load(&v->part->tsc_offset));
+    cpuid_set_starts(&v->cpuid, v->part->starts);
     if (v->index == 0)
         set_registers(v, c);
     if (UNLIKELY(spoil_entries))
@@ -193,6 +194,7 @@ enum partition_result partition_start(struct partition *p)
     p->has_status = false;
     p->told = false;
     p->started_at = rdtsc();
+    p->starts++;
     for (unsigned i = 0; i < p->vcpu_count; i++)
         reset_vcpu(p->vcpus[i], &loaded.cpu);
     tracing_partition(TRACE_PARTITION, p, TRACE_START, 0);

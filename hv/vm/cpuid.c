@@ -314,6 +314,11 @@ static void build_paravirtual(struct builder *b)
     own[1] = (struct cpuid_regs){ .eax = CPUID_TRAPEZE_VERSION, .ebx = b->spec->vcpus };
 }
 
+void cpuid_set_starts(struct cpuid_table *t, uint32_t starts)
+{
+    t->leaf[CPUID_SLOT_TRAPEZE + 1].ecx = starts;
+}
+
 void cpuid_build(struct cpuid_table *t, const struct cpuid_spec *spec, cpuid_host_t host, void *ctx)
 {
     memset(t, 0, sizeof *t);

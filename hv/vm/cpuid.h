@@ -86,6 +86,9 @@ struct cpuid_state {
 
 void cpuid_build(struct cpuid_table *t, const struct cpuid_spec *spec, cpuid_host_t host, void *ctx);
 
+/* How often the partition was started, this time included: leaf 40000101h, ECX. */
+void cpuid_set_starts(struct cpuid_table *t, uint32_t starts);
+
 /* Only for these leaves does cpuid_lookup() look at the state: 1, 7, Dh, 80000001h. */
 static inline bool cpuid_needs_state(uint32_t leaf)
 {

@@ -8,7 +8,7 @@
 #include "hv/vm/vm.h"
 
 #define SHORTEST_DELAY_NS UINT64_C(100000000)
-#define LONGEST_DELAY_NS  UINT64_C(10000000000)
+#define NS_PER_MS         UINT64_C(1000000)
 #define LONG_LIFE_NS      UINT64_C(60000000000) /* a partition that lived so long is not in a loop */
 
 struct vt_ops vt;
@@ -35,7 +35,8 @@ static void set_restart_time(struct partition *p)
 {
     uint64_t now = rdtsc();
     bool lived = tsc_to_ns(now - p->started_at) >= LONG_LIFE_NS;
-    p->restart_delay = lived ? SHORTEST_DELAY_NS : MIN(MAX(2 * p->restart_delay, SHORTEST_DELAY_NS), LONGEST_DELAY_NS);
+    p->restart_delay = lived ? SHORTEST_DELAY_NS : MAX(2 * p->restart_delay, SHORTEST_DELAY_NS);
+    p->restart_delay = MIN(p->restart_delay, p->config->restart_delay * NS_PER_MS);
     p->restart_at = now + ns_to_tsc(p->restart_delay);
 }
 

@@ -163,6 +163,7 @@ struct partition {
     _Atomic uint64_t tsc_offset;  /* guest TSC = host TSC + this (+ the vCPU's own adjustment) */
     uint64_t paused_at;           /* host TSC at which virtual time stands still, 0: it does not; the boot pCPU's own */
     uint64_t started_at;          /* host TSC */
+    uint32_t starts;              /* how often, this life included; guests see it in CPUID */
     uint64_t restart_at;          /* host TSC: no restart before; whoever ends it sets this before the wish */
     uint64_t restart_delay;       /* ns, of the last restart that a guest caused */
     const struct part_files *files;

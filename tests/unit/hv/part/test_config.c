@@ -67,7 +67,7 @@ TEST(every_key_is_taken)
                    "[partition linux] # the first\nkernel = vmlinuz\ninitrd = initrd.img\n"
                    "cmdline = console=ttyS0 quiet\nmodule = boot.img one two\nmodule = vmlinuz\nmemory = 256M\n"
                    "cpus = 2\ncpuset = 0-1, 3\nweight = 200\ncap = 150\nconsole = none\nautostart = no\n"
-                   "apic = xapic\non-crash = restart\non-reboot = stop\ndebug-exit = 0xf4\ndebug-console = 0xe9\n");
+                   "apic = xapic\non-crash = restart\non-reboot = stop\nrestart-delay = 250\ndebug-exit = 0xf4\ndebug-console = 0xe9\n");
     CHECK_EQ(mistakes, 0);
     const struct partition_config *p = &config.partitions[0];
     CHECK(config.when_all_stopped == CONFIG_POWEROFF);
@@ -84,6 +84,7 @@ TEST(every_key_is_taken)
     CHECK_EQ(p->cap, 150);
     CHECK(p->console == PARTITION_CONSOLE_NONE && !p->autostart && p->apic == PARTITION_APIC_XAPIC);
     CHECK(p->on_crash == PARTITION_RESTART && p->on_reboot == PARTITION_STOP);
+    CHECK_EQ(p->restart_delay, 250);
     CHECK_EQ(p->debug_exit, 0xf4);
     CHECK_EQ(p->debug_console, 0xe9);
 }
@@ -96,6 +97,7 @@ TEST(what_is_not_said_has_a_default)
     CHECK_EQ(p->cpus, 1);
     CHECK_EQ(p->cpuset, 0xf);
     CHECK_EQ(p->weight, 100);
+    CHECK_EQ(p->restart_delay, 10000);
     CHECK_EQ(p->cap, 0);
     CHECK(p->autostart && p->console == PARTITION_CONSOLE_COM1 && p->apic == PARTITION_APIC_X2APIC);
     CHECK(p->on_crash == PARTITION_STOP && p->on_reboot == PARTITION_RESTART);

@@ -238,6 +238,8 @@ TEST(hypervisor_leaves_name_kvm_and_trapeze)
     r = ask(0x40000100, 0);
     CHECK(r.eax == 0x40000101 && !memcmp(&r.ebx, "Trap", 4) && !memcmp(&r.ecx, "ezeT", 4) && !memcmp(&r.edx, "rap", 4));
     CHECK_EQ(ask(0x40000101, 0).ebx, 3);
+    cpuid_set_starts(&t, 7);
+    CHECK_EQ(ask(0x40000101, 0).ecx, 7);
     CHECK(is_zero(ask(0x40000002, 0)) && is_zero(ask(0x40000102, 0)) && is_zero(ask(0x4fffffff, 0)));
     struct cpuid_spec s = spec();
     s.kvm_features = 0;
