@@ -18,7 +18,10 @@
 #include "hv/lib/log.h"
 #include "hv/lib/str.h"
 #include "hv/monitor.h"
+#include "hv/part/life.h"
 #include "hv/part/partition.h"
+#include "hv/plant.h"
+#include "hv/selfcheck.h"
 #include "hv/selftest_cpu.h"
 #include "hv/shell/shell.h"
 #include "hv/terminals.h"
@@ -69,13 +72,27 @@ static void guest_output(unsigned partition, enum vm_stream stream, uint8_t byte
     con_guest_write(&root.con, partition, stream == VM_OUTPUT_SERIAL ? CON_SERIAL : CON_DEBUG, (const char *)&byte, 1);
 }
 
+static void say_to_log(void *ctx, const char *text)
+{
+    (void)ctx;
+    log_line("%s", text);
+}
+
 static void end_machine(void *ctx, enum shell_machine what)
 {
     (void)ctx;
+    if (root.config.partition_count)
+        (void)selfcheck_all(say_to_log, NULL);
     con_panic(&root.con); /* what is queued, and from now on what power.c says, is written at once */
     if (what == SHELL_POWEROFF)
         power_off();
     power_reset();
+}
+
+static void self_check(void *ctx, const struct shell_printer *out)
+{
+    (void)ctx;
+    (void)selfcheck_all(out->line, out->ctx);
 }
 
 static void start_console(void)
@@ -86,6 +103,7 @@ static void start_console(void)
     con_init(&root.con, &hooks);
     root.ops = monitor_ops;
     root.ops.machine = end_machine;
+    root.ops.self_check = self_check;
     shell_init(&root.shell, &root.con, &root.ops);
     vm_set_output(guest_output);
     terminals_init(&root.terminals, &root.con, &port_io_machine);
@@ -104,6 +122,15 @@ static void end_in_panic(void)
 }
 
 /* ---- housekeeping: everything that is not a guest's turn, on the boot pCPU ------------------------------------------ */
+
+/* Once a second. */
+static void measure(uint64_t now)
+{
+    monitor_measure(now);
+    selfcheck_piece();
+    plant_fault();
+    root.measured = now;
+}
 
 static bool any_partition_lives(void)
 {
@@ -124,10 +151,8 @@ static uint64_t keep_house(void)
     if (terminals_poll_input(&root.terminals))
         root.typing_until = now + TYPING_NS;
     partition_housekeeping();
-    if (now - root.measured >= MEASURE_NS) {
-        monitor_measure(now);
-        root.measured = now;
-    }
+    if (now - root.measured >= MEASURE_NS)
+        measure(now);
     uint64_t next = con_poll(&root.con, now);
     if (root.config.when_all_stopped == CONFIG_POWEROFF && !any_partition_lives()) {
         log_line("all partitions have stopped: powering off (when-all-stopped = poweroff)");
@@ -302,8 +327,12 @@ static void on_own_stack(void *arg)
     guard_against_masked_guests();
     if (str_find(root.info->cmdline, "spoil-entry"))
         partition_spoil_entries();
+    if (str_find(root.info->cmdline, "log-exits"))
+        life_enable();
     read_config();
     create_partitions();
+    selfcheck_begin();
+    plant_init(root.info->cmdline);
     log_line("%u CPU%s, %lu MiB free, %u partition%s; Ctrl-] m: monitor, Ctrl-] digit: a guest's console", root.cpus,
              root.cpus == 1 ? "" : "s", page_free_bytes(&machine.pages) >> 20, partition_count,
              partition_count == 1 ? "" : "s");

@@ -327,6 +327,48 @@ uint64_t page_used_bytes(struct page_allocator *a, enum page_owner owner)
     return bytes;
 }
 
+/* Adds up a zone's blocks; false: they do not tile it. */
+static bool count_zone(const struct page_allocator *a, const struct page_zone *z, uint64_t *free, uint64_t used[PAGE_OWNERS])
+{
+    for (uint64_t at = z->base, end = z->base + z->frames * PAGE_SIZE; at < end;) {
+        const struct page_frame *f = frame_in(a, z, at);
+        if (f->kind == FRAME_INNER || f->order >= PAGE_ORDERS || f->owner >= PAGE_OWNERS || !zone_has(z, at, block_size(f->order)))
+            return false;
+        if (f->kind == FRAME_FREE)
+            *free += block_size(f->order);
+        else
+            used[f->owner] += block_size(f->order);
+        at += block_size(f->order);
+    }
+    return true;
+}
+
+static uint64_t listed_bytes(const struct page_allocator *a)
+{
+    uint64_t bytes = 0;
+    for (unsigned order = 0; order < PAGE_ORDERS; order++)
+        for (uint64_t block = a->first[order]; block; block = links_of(a, block)->next) {
+            bytes += block_size(order);
+            if (bytes > a->free_bytes)
+                return UINT64_MAX; /* a list that has become a ring would never end */
+        }
+    return bytes;
+}
+
+bool page_check(struct page_allocator *a)
+{
+    uint64_t free = 0, used[PAGE_OWNERS] = { 0 };
+    bool good = true;
+    spin_lock(&a->lock);
+    for (size_t i = 0; i < a->zone_count && good; i++)
+        good = count_zone(a, &a->zones[i], &free, used);
+    for (unsigned owner = 0; owner < PAGE_OWNERS; owner++)
+        good = good && used[owner] == a->used_bytes[owner];
+    good = good && free == a->free_bytes && listed_bytes(a) == a->free_bytes;
+    spin_unlock(&a->lock);
+    return good;
+}
+
 void page_fail_nth(struct page_allocator *a, uint64_t n)
 {
     spin_lock(&a->lock);

@@ -79,6 +79,10 @@ static inline void *page_pointer(const struct page_allocator *a, hpa_t hpa)
 uint64_t page_free_bytes(struct page_allocator *a);
 uint64_t page_used_bytes(struct page_allocator *a, enum page_owner owner);
 
+/* Walks all blocks: do the free and the given ones add up to what is counted? False: our own bug, or broken metadata.
+ * Blocks that are just being cleared count as given. The lock is held meanwhile: a few instructions a block. */
+bool page_check(struct page_allocator *a);
+
 /* Fault injection: the n-th allocation from now fails, once; 0 turns it off. */
 void page_fail_nth(struct page_allocator *a, uint64_t n);
 

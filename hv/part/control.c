@@ -4,6 +4,7 @@
 #include "hv/lib/fmt.h"
 #include "hv/lib/log.h"
 #include "hv/lib/str.h"
+#include "hv/part/life.h"
 #include "hv/part/partition.h"
 #include "hv/vm/dispatch.h"
 #include "hv/vm/tracing.h"
@@ -125,6 +126,7 @@ static void carry_out(struct partition *p)
             carry_out_resume(p);
         return;
     case WISH_RESTART:
+        life_log(p);
         log_line("%s: %s", p->name, p->reason[0] ? p->reason : "starting");
         if (partition_start(p) != PARTITION_OK)
             log_line("%s: not started", p->name);
@@ -132,6 +134,7 @@ static void carry_out(struct partition *p)
     case WISH_STOP:
         if (!p->told)
             log_line("%s: stopped: %s", p->name, p->reason);
+        life_log(p);
         return;
     default:
         return;

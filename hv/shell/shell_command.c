@@ -208,6 +208,12 @@ static void run_machine(struct shell *s, command_t *self, call_t *call)
     shell_line(s, "%s: this machine offers no way that works", self->name);
 }
 
+static void run_self_check(struct shell *s, command_t *self, call_t *call)
+{
+    (void)self, (void)call;
+    s->ops->self_check(s->ops->ctx, &(struct shell_printer){ print_line, s });
+}
+
 static void run_version(struct shell *s, command_t *self, call_t *call)
 {
     (void)self, (void)call;
@@ -248,6 +254,7 @@ const struct shell_command shell_commands[] = {
     { "postmortem", .usage = NAME, .help = "Show why a guest could not go on: registers, faults, page walk.", .run = shell_run_postmortem },
     { "log", "[LINES]", "Show the hypervisor's last messages (20 lines).", SHELL_OPTIONAL_NUMBER, .run = run_log },
     { "cpus", "", "Show the machine's CPUs and what they run.", .run = run_cpus },
+    { "self-check", "", "Are the hypervisor's code, constants and page counts as at the start?", .run = run_self_check },
     { "version", "", "Show which Trapeze this is.", .run = run_version },
     { "poweroff", "", "Switch the machine off, with all guests.", .run = run_machine },
     { "reboot", "", "Restart the machine, with all guests.", .run = run_machine },

@@ -77,6 +77,8 @@ struct shell_ops {
     size_t (*cpus)(void *ctx, struct shell_cpu *out, size_t max);
     /* As log_tail(). */
     size_t (*log_tail)(char *buf, size_t size, uint64_t back);
+    /* Is the hypervisor itself whole? One line. */
+    void (*self_check)(void *ctx, const struct shell_printer *out);
     void (*machine)(void *ctx, enum shell_machine what); /* does not return on success */
 };
 

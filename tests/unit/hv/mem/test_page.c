@@ -202,3 +202,25 @@ TEST(page_tables_take_their_pages_here_and_give_them_back)
     CHECK_EQ(page_used_bytes(&pages, PAGE_OWNER_TABLES), 0);
     arena_end();
 }
+
+TEST(a_wrong_count_or_a_broken_block_is_noticed)
+{
+    CHECK(pc_start());
+    CHECK(page_check(&pages));
+    hpa_t block = give(3);
+    CHECK(block.raw && page_check(&pages));
+    pages.used_bytes[PAGE_OWNER_GUEST] += PAGE_SIZE;
+    CHECK(!page_check(&pages));
+    pages.used_bytes[PAGE_OWNER_GUEST] -= PAGE_SIZE;
+    pages.free_bytes -= PAGE_SIZE;
+    CHECK(!page_check(&pages));
+    pages.free_bytes += PAGE_SIZE;
+    uint64_t first = pages.first[0];
+    pages.first[0] = 0;
+    CHECK(first ? !page_check(&pages) : page_check(&pages));
+    pages.first[0] = first;
+    CHECK(page_check(&pages));
+    CHECK_EQ(page_free(&pages, block), PAGE_SIZE << 3);
+    CHECK(page_check(&pages));
+    arena_end();
+}

@@ -143,9 +143,15 @@ static void machine(void *ctx, enum shell_machine what)
     asked_machine = (int)what;
 }
 
+static void self_check(void *ctx, const struct shell_printer *out)
+{
+    (void)ctx;
+    out->line(out->ctx, "self-check: ok");
+}
+
 static const struct shell_ops ops = {
     .version = "Trapeze 0.1", .backend = backend, .why = why, .postmortem = postmortem, .partitions = partitions, .control = control, .info = info, .vga_text = vga_text,
-    .exits = exits, .control_state = control_state, .switch_controls = switch_controls, .cpus = cpus, .log_tail = log_tail, .machine = machine,
+    .exits = exits, .control_state = control_state, .switch_controls = switch_controls, .cpus = cpus, .log_tail = log_tail, .self_check = self_check, .machine = machine,
 };
 
 static void settle(void)
