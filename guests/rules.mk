@@ -1,6 +1,6 @@
 # Our own small guests: source in guests/NAME/, made into build/guests/NAME.elf (Multiboot 1) or NAME.bin (flat 16-bit).
 # They include nothing of the hypervisor's. guests/README.md lists them.
-OWN_GUESTS := ticks intruder leak bench controls lab-pg
+OWN_GUESTS := ticks intruder leak bench controls lab-pg witness hostile
 GUEST_CFLAGS := -std=gnu11 -O2 -ffreestanding -nostdinc -isystem $(shell $(CC) -print-file-name=include) -Iguests \
   -mgeneral-regs-only -mno-red-zone -mcmodel=small -fno-pic -fno-pie -fno-stack-protector -fno-strict-aliasing \
   -fno-asynchronous-unwind-tables -fcf-protection=none -ffunction-sections -Wall -Wextra -Wshadow -Werror \
@@ -27,6 +27,9 @@ $(B)/guests/%.elf: $(B)/guests/obj/%.elf64
 	$(Q)grub-file --is-x86-multiboot $@
 .SECONDEXPANSION:
 $(OWN_GUESTS:%=$(B)/guests/obj/%.elf64): $(B)/guests/obj/%.elf64: $$(call guest_objects,$$*)
+
+# The witness looks at the same registers as leak does.
+$(B)/guests/obj/witness.elf64: $(addprefix $(B)/guests/obj/guests/leak/,registers.c.o extended.c.o spin.asm.o)
 
 # The leak test must be able to fail: this variant expects a wrong value of every state.
 $(B)/guests/obj/wrong/%.c.o: GUEST_DEFINES := -DEXPECT_WRONG=1
