@@ -172,6 +172,7 @@ checked: $(CHECKED)
 .PHONY: checked layers setup guests image run test bench
 layers: $(HV_O)
 	$(Q)scripts/layers $(B)
+	$(Q)scripts/vendors
 setup:
 	@SETUP=$(SETUP) scripts/setup
 check: setup
