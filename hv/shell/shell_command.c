@@ -226,7 +226,7 @@ static void run_help(struct shell *s, command_t *self, call_t *call)
     for (size_t i = 0; i < shell_command_count; i++) {
         char synopsis[32];
         fmt_print(synopsis, sizeof synopsis, "%s %s", shell_commands[i].name, shell_commands[i].usage);
-        shell_line(s, "  %-14s %s", synopsis, shell_commands[i].help);
+        shell_line(s, "  %-15s %s", synopsis, shell_commands[i].help);
     }
     shell_line(s, "NAME is a partition's name or its number in the list. Tab completes. Ctrl-] ? shows the console's keys.");
 }
