@@ -280,7 +280,7 @@ TEST(help_names_every_command)
 {
     fresh();
     type("help\r");
-    CHECK(contains("  list           Show the partitions"));
+    CHECK(contains("  list            Show the partitions"));
     CHECK(contains("  log [LINES]    "));
     CHECK(contains("  reboot "));
 }
