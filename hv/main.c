@@ -18,6 +18,7 @@
 #include "hv/lib/log.h"
 #include "hv/lib/str.h"
 #include "hv/monitor.h"
+#include "hv/monitor_trace.h"
 #include "hv/part/life.h"
 #include "hv/part/partition.h"
 #include "hv/plant.h"
@@ -119,6 +120,7 @@ static void start_screen(void)
 static void end_in_panic(void)
 {
     con_panic(&root.con);
+    monitor_trace_last_words(log_emergency);
 }
 
 /* ---- housekeeping: everything that is not a guest's turn, on the boot pCPU ------------------------------------------ */
@@ -153,6 +155,7 @@ static uint64_t keep_house(void)
     partition_housekeeping();
     if (now - root.measured >= MEASURE_NS)
         measure(now);
+    shell_tick(&root.shell, now);
     uint64_t next = con_poll(&root.con, now);
     if (root.config.when_all_stopped == CONFIG_POWEROFF && !any_partition_lives()) {
         log_line("all partitions have stopped: powering off (when-all-stopped = poweroff)");
@@ -324,6 +327,7 @@ static void on_own_stack(void *arg)
     dispatch_init(keep_house);
     root.cpus = bringup_other_cpus(ap_main);
     start_trace();
+    monitor_trace_init(&machine.pages, vt.name);
     guard_against_masked_guests();
     if (str_find(root.info->cmdline, "spoil-entry"))
         partition_spoil_entries();

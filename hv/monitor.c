@@ -5,7 +5,9 @@
 #include "hv/lib/fmt.h"
 #include "hv/lib/log.h"
 #include "hv/lib/str.h"
+#include "hv/monitor_trace.h"
 #include "hv/part/partition.h"
+#include "hv/trace/explain.h"
 #include "hv/version.h"
 #include "hv/vm/dispatch.h"
 #include "hv/vm/postmortem.h"
@@ -16,16 +18,39 @@
 static struct {
     uint64_t at, interval;
     struct { uint64_t ran, exits; unsigned permille; uint64_t exits_per_s; } part[VM_MAX_PARTITIONS];
+    struct { uint64_t count, per_s; } kind[VM_MAX_PARTITIONS][VT_EXIT_KINDS];
     struct { uint64_t busy; unsigned permille; } cpu[PCPU_MAX];
 } rates;
+
+static uint64_t exits_of_kind(const struct partition *p, unsigned kind)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < p->vcpu_count; i++)
+        sum += p->vcpus[i]->exit_count[kind];
+    return sum;
+}
 
 static uint64_t total_exits(const struct partition *p)
 {
     uint64_t sum = 0;
-    for (unsigned i = 0; i < p->vcpu_count; i++)
-        for (unsigned k = 0; k < VT_EXIT_KINDS; k++)
-            sum += p->vcpus[i]->exit_count[k];
+    for (unsigned k = 0; k < VT_EXIT_KINDS; k++)
+        sum += exits_of_kind(p, k);
     return sum;
+}
+
+static uint64_t rate(uint64_t before, uint64_t now, uint64_t ns)
+{
+    uint64_t more = now >= before ? now - before : now; /* restarted: counts anew */
+    return more * 1000000 / (ns / 1000 + 1);
+}
+
+static void measure_kinds(const struct partition *p, uint64_t ns)
+{
+    for (unsigned k = 0; k < VT_EXIT_KINDS; k++) {
+        uint64_t count = exits_of_kind(p, k);
+        rates.kind[p->index][k].per_s = rate(rates.kind[p->index][k].count, count, ns);
+        rates.kind[p->index][k].count = count;
+    }
 }
 
 static uint64_t total_run(const struct partition *p)
@@ -44,9 +69,9 @@ void monitor_measure(uint64_t now_ns)
         if (!partitions[i])
             continue;
         uint64_t ran = total_run(partitions[i]), exits = total_exits(partitions[i]);
-        uint64_t new_exits = exits >= rates.part[i].exits ? exits - rates.part[i].exits : exits; /* restarted: counts anew */
         rates.part[i].permille = (unsigned)((ran - rates.part[i].ran) * 1000 / ns);
-        rates.part[i].exits_per_s = new_exits * 1000000 / (ns / 1000 + 1);
+        rates.part[i].exits_per_s = rate(rates.part[i].exits, exits, ns);
+        measure_kinds(partitions[i], ns);
         rates.part[i].ran = ran;
         rates.part[i].exits = exits;
     }
@@ -199,21 +224,33 @@ static bool vga_text(void *ctx, size_t index, uint8_t cells[SHELL_VGA_ROWS * SHE
     return gmem_read(&p->mem, GPA(at), cells, bytes) == GMEM_OK;
 }
 
+static void add_partition(const struct partition *p, struct shell_exit rows[VT_EXIT_KINDS])
+{
+    for (unsigned k = 0; k < VT_EXIT_KINDS; k++) {
+        rows[k].count += exits_of_kind(p, k);
+        rows[k].per_s += rates.kind[p->index][k].per_s;
+        for (unsigned i = 0; i < p->vcpu_count; i++)
+            rows[k].ticks += p->vcpus[i]->exit_ticks[k];
+    }
+}
+
 static size_t exits(void *ctx, size_t index, struct shell_exit *out, size_t max)
 {
+    struct shell_exit rows[VT_EXIT_KINDS] = { 0 };
+    struct monitor_ticks ticks[VT_EXIT_KINDS];
     size_t n = 0;
     (void)ctx;
-    if (index >= partition_count || !partitions[index])
-        return 0;
-    const struct partition *p = partitions[index];
+    for (unsigned i = 0; i < partition_count; i++)
+        if (partitions[i] && (index == SHELL_ALL || index == i))
+            add_partition(partitions[i], rows);
+    monitor_trace_ticks(index == SHELL_ALL ? -1 : (int)index, ticks);
     for (unsigned k = 0; k < VT_EXIT_KINDS && n < max; k++) {
-        struct shell_exit row = { .kind = vt_exit_name(k) };
-        for (unsigned i = 0; i < p->vcpu_count; i++) {
-            row.count += p->vcpus[i]->exit_count[k];
-            row.ticks += p->vcpus[i]->exit_ticks[k];
-        }
-        if (row.count)
-            out[n++] = row;
+        if (!rows[k].count)
+            continue;
+        rows[k].kind = explain_word(k);
+        rows[k].median = ticks[k].median;
+        rows[k].high = ticks[k].high;
+        out[n++] = rows[k];
     }
     return n;
 }
@@ -253,6 +290,15 @@ const struct shell_ops monitor_ops = {
     .exits = exits,
     .control_state = monitor_control_state,
     .switch_controls = monitor_switch_controls,
+    .trace_machine = monitor_trace_machine,
+    .trace = monitor_trace,
+    .instruction = monitor_instruction,
+    .dump_begin = monitor_dump_begin,
+    .dump_line = monitor_dump_line,
+    .dump_end = monitor_dump_end,
+    .step_begin = monitor_step_begin,
+    .step_poll = monitor_step_poll,
+    .step_cancel = monitor_step_cancel,
     .cpus = list_cpus,
     .log_tail = log_tail,
 };

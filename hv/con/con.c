@@ -141,6 +141,14 @@ void con_guest_write(struct con *c, unsigned partition, enum con_stream stream, 
     unlock_with_news(c);
 }
 
+bool con_shows_monitor(struct con *c)
+{
+    spin_lock(&c->lock);
+    bool shown = c->view == CON_MONITOR;
+    spin_unlock(&c->lock);
+    return shown;
+}
+
 void con_monitor_write(struct con *c, const char *text, size_t len)
 {
     if (c->panicking)

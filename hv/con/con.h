@@ -118,6 +118,7 @@ void con_guest_ready(struct con *c);
 
 void con_show_overview(struct con *c);
 void con_show_monitor(struct con *c);
+bool con_shows_monitor(struct con *c);
 bool con_attach(struct con *c, unsigned partition) MUST_CHECK; /* false: there is none */
 
 /* Hand typed bytes on, finish partial lines that have waited long enough, and give the terminals what they take now.

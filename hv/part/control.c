@@ -9,12 +9,6 @@
 #include "hv/vm/dispatch.h"
 #include "hv/vm/tracing.h"
 
-static void park_all(struct partition *p)
-{
-    for (unsigned i = 0; i < p->vcpu_count; i++)
-        vcpu_kick(p->vcpus[i], VCPU_REQ_STATE);
-}
-
 static bool change_state(struct partition *p, enum partition_state from, enum partition_state to)
 {
     uint32_t expected = from;
@@ -23,11 +17,7 @@ static bool change_state(struct partition *p, enum partition_state from, enum pa
 
 static const char *pause(struct partition *p)
 {
-    if (!change_state(p, PART_RUNNING, PART_PAUSED))
-        return "it is not running";
-    tracing_partition(TRACE_PARTITION, p, TRACE_PAUSE, 0);
-    park_all(p);
-    return NULL;
+    return partition_pause(p) ? NULL : "it is not running";
 }
 
 static const char *resume(struct partition *p)
@@ -37,6 +27,25 @@ static const char *resume(struct partition *p)
     atomic_store(&p->wish, WISH_RESUME);
     dispatch_wake_housekeeper();
     return NULL;
+}
+
+/* A running one is stopped at the end of its vCPUs' turns, which is now. */
+static const char *step(struct partition *p)
+{
+    uint32_t state = atomic_load(&p->state);
+    if (state != PART_PAUSED && state != PART_RUNNING)
+        return "it is not running";
+    atomic_store(&p->stepping, true);
+    if (state == PART_PAUSED)
+        return resume(p);
+    for (unsigned i = 0; i < p->vcpu_count; i++)
+        vcpu_kick(p->vcpus[i], VCPU_REQ_YIELD);
+    return NULL;
+}
+
+static const char *end_step(struct partition *p)
+{
+    return atomic_exchange(&p->stepping, false) ? pause(p) : NULL;
 }
 
 /* The state, once a vCPU that is just ending the partition has said how. */
@@ -97,6 +106,8 @@ const char *partition_request(struct partition *p, enum partition_action action)
     switch (action) {
     case PARTITION_PAUSE:       return pause(p);
     case PARTITION_RESUME:      return resume(p);
+    case PARTITION_STEP:        return step(p);
+    case PARTITION_END_STEP:    return end_step(p);
     case PARTITION_ACT_STOP:    return stop(p, WISH_STOP);
     case PARTITION_ACT_START:   return start(p);
     case PARTITION_ACT_RESTART: return stop(p, WISH_RESTART);

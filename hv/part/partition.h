@@ -29,7 +29,10 @@ enum partition_result partition_start(struct partition *p) MUST_CHECK;
 /* Let the parked vCPUs of a partition run on. */
 void partition_release(struct partition *p);
 
-enum partition_action { PARTITION_PAUSE, PARTITION_RESUME, PARTITION_ACT_STOP, PARTITION_ACT_START, PARTITION_ACT_RESTART };
+/* STEP: run until the first exit of one of its vCPUs (partition.stepping is false then), and be paused there.
+ * END_STEP: be paused at once, if no exit has come. */
+enum partition_action { PARTITION_PAUSE, PARTITION_RESUME, PARTITION_STEP, PARTITION_END_STEP, PARTITION_ACT_STOP, PARTITION_ACT_START,
+                        PARTITION_ACT_RESTART };
 
 /* Ask for it; NULL, or why it cannot be. It is carried out by partition_housekeeping(). */
 const char *partition_request(struct partition *p, enum partition_action action);

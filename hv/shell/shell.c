@@ -5,12 +5,6 @@
 
 #define PROMPT "trapeze> "
 
-struct words {
-    size_t count;
-    const char *text[SHELL_MAX_WORDS];
-    size_t len[SHELL_MAX_WORDS];
-};
-
 static void write(void *shell, const char *text, size_t len)
 {
     struct shell *s = shell;
@@ -39,7 +33,7 @@ void shell_refresh(struct shell *s)
 }
 
 /* False if there are more than SHELL_MAX_WORDS. */
-static bool split(const char *line, struct words *w)
+static bool split(const char *line, struct shell_words *w)
 {
     w->count = 0;
     for (;;) {
@@ -125,13 +119,35 @@ static void no_such_command(struct shell *s, const char *text, size_t len)
         shell_line(s, "there is no command \"%.*s\"; help lists them", (int)len, text);
 }
 
-static bool take_arguments(struct shell *s, const struct shell_command *c, const struct words *w, struct shell_call *call)
+bool shell_partition_word(struct shell *s, const char *command, const struct shell_words *w, size_t i, size_t *index)
 {
+    if (find_partition(s, w->text[i], w->len[i], index))
+        return true;
+    no_such_partition(s, command, w->text[i], w->len[i]);
+    return false;
+}
+
+bool shell_is_word(const struct shell_words *w, size_t i, const char *text)
+{
+    return i < w->count && is_word(text, w->text[i], w->len[i]);
+}
+
+void shell_usage(struct shell *s, const struct shell_command *c)
+{
+    shell_line(s, "usage: %s%s%s", c->name, *c->usage ? " " : "", c->usage);
+}
+
+static bool take_arguments(struct shell *s, const struct shell_command *c, const struct shell_words *w, struct shell_call *call)
+{
+    if (c->argument == SHELL_WORDS) {
+        call->words = w;
+        return true;
+    }
     bool more = c->argument == SHELL_PARTITION_AND_REST;
     size_t least = more || c->argument == SHELL_PARTITION ? 2 : 1;
     size_t most = more ? SHELL_MAX_WORDS : c->argument == SHELL_NO_ARGUMENT ? 1 : 2;
     if (w->count < least || w->count > most) {
-        shell_line(s, "usage: %s%s%s", c->name, *c->usage ? " " : "", c->usage);
+        shell_usage(s, c);
         return false;
     }
     if (w->count < 2)
@@ -148,15 +164,12 @@ static bool take_arguments(struct shell *s, const struct shell_command *c, const
         return false;
     }
     call->rest = w->count > 2 ? w->text[2] : NULL;
-    if (find_partition(s, w->text[1], w->len[1], &call->partition))
-        return true;
-    no_such_partition(s, c->name, w->text[1], w->len[1]);
-    return false;
+    return shell_partition_word(s, c->name, w, 1, &call->partition);
 }
 
 void shell_run(struct shell *s, const char *line)
 {
-    struct words w;
+    struct shell_words w;
     struct shell_call call = { 0 };
     bool few = split(line, &w);
     if (!w.count)
@@ -165,7 +178,7 @@ void shell_run(struct shell *s, const char *line)
     if (!c)
         no_such_command(s, w.text[0], w.len[0]);
     else if (!few)
-        shell_line(s, "usage: %s %s", c->name, c->usage);
+        shell_usage(s, c);
     else if (take_arguments(s, c, &w, &call))
         c->run(s, c, &call);
 }
@@ -180,13 +193,42 @@ void shell_init(struct shell *s, struct con *con, const struct shell_ops *ops)
     s->con = con;
     s->ops = ops;
     s->partition_count = 0;
+    s->job.step = NULL;
     line_edit_init(&s->edit, PROMPT, &(struct line_edit_hooks){ write, run_line, shell_complete, s });
+}
+
+/* ---- jobs: what a command does over time ---- */
+
+void shell_start_job(struct shell *s, shell_job_step_t step, shell_job_end_t end)
+{
+    s->job.step = step;
+    s->job.end = end;
+    s->job.due = 0;
+    s->edit.prompt = "";
+}
+
+static void end_job(struct shell *s)
+{
+    if (s->job.end)
+        s->job.end(s);
+    s->job.step = NULL;
+    s->edit.prompt = PROMPT;
+    line_edit_redraw(&s->edit);
+}
+
+void shell_tick(struct shell *s, uint64_t now_ns)
+{
+    if (s->job.step && (!con_shows_monitor(s->con) || !s->job.step(s, now_ns)))
+        end_job(s);
 }
 
 void shell_input(void *shell, uint8_t byte)
 {
     struct shell *s = shell;
-    line_edit_feed(&s->edit, byte);
+    if (s->job.step)
+        end_job(s); /* and the key is not for the line */
+    else
+        line_edit_feed(&s->edit, byte);
 }
 
 void shell_redraw(void *shell)

@@ -9,6 +9,7 @@
 
 #define SHELL_MAX_WORDS 16
 #define SHELL_LOG_SIZE  KiB(16)
+#define SHELL_TRACE_MAX 1000
 
 struct shell {
     struct con *con;
@@ -21,6 +22,14 @@ struct shell {
     struct shell_exit exits[SHELL_MAX_EXITS];
     uint8_t vga[SHELL_VGA_ROWS * SHELL_VGA_COLUMNS * 2];
     char log[SHELL_LOG_SIZE];
+    struct trace_record records[SHELL_TRACE_MAX];
+    /* What a command goes on with after its prompt would have come: see shell_start_job. */
+    struct {
+        bool (*step)(struct shell *s, uint64_t now_ns);
+        void (*end)(struct shell *s);
+        size_t partition;      /* SHELL_ALL: all */
+        uint64_t due;          /* ns */
+    } job;
 };
 
 /* `ops` and `con` are kept by reference. One CPU at a time may use it: con_poll sees to that. */
@@ -29,6 +38,9 @@ void shell_init(struct shell *s, struct con *con, const struct shell_ops *ops);
 /* The console's hooks: to_monitor and redraw_monitor, with the struct shell as context. */
 void shell_input(void *shell, uint8_t byte);
 void shell_redraw(void *shell);
+
+/* Every few milliseconds, from the same CPU: what a command does over time goes on. */
+void shell_tick(struct shell *s, uint64_t now_ns);
 
 /* Run one command line, as if it had been typed. */
 void shell_run(struct shell *s, const char *line);

@@ -98,56 +98,6 @@ static void run_screen(struct shell *s, command_t *self, call_t *call)
     shell_line(s, "+%s+", frame);
 }
 
-/* ---- exits ---- */
-
-/* The most expensive kinds first: a selection sort, for the lists are short. */
-static void sort_exits(struct shell_exit *e, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        size_t most = i;
-        for (size_t k = i + 1; k < count; k++)
-            if (e[k].ticks > e[most].ticks || (e[k].ticks == e[most].ticks && e[k].count > e[most].count))
-                most = k;
-        struct shell_exit swap = e[i];
-        e[i] = e[most];
-        e[most] = swap;
-    }
-}
-
-/* part/whole in per mille, without overflow. */
-static unsigned permille(uint64_t part, uint64_t whole)
-{
-    while (whole > UINT64_MAX / 1000) {
-        whole >>= 1;
-        part >>= 1;
-    }
-    return whole ? (unsigned)(part * 1000 / whole) : 0;
-}
-
-static void run_exits(struct shell *s, command_t *self, call_t *call)
-{
-    (void)self;
-    size_t count = s->ops->exits(s->ops->ctx, call->partition, s->exits, SHELL_MAX_EXITS);
-    count = MIN(count, (size_t)SHELL_MAX_EXITS);
-    uint64_t all = 0, ticks = 0;
-    for (size_t i = 0; i < count; i++) {
-        all += s->exits[i].count;
-        ticks += s->exits[i].ticks;
-    }
-    sort_exits(s->exits, count);
-    shell_line(s, "%-32s %12s %11s %7s", "EXIT", "COUNT", "TICKS/EXIT", "TIME");
-    for (size_t i = 0; i < count; i++) {
-        const struct shell_exit *e = &s->exits[i];
-        unsigned share = permille(e->ticks, ticks);
-        if (e->count)
-            shell_line(s, "%-32s %12llu %11llu %4u.%u%%  %s", e->kind, (unsigned long long)e->count,
-                       (unsigned long long)(e->ticks / e->count), share / 10, share % 10,
-                       e->explanation ? e->explanation : "");
-    }
-    shell_line(s, "%-32s %12llu %11llu", "all", (unsigned long long)all,
-               (unsigned long long)(all ? ticks / all : 0));
-}
-
 /* ---- the machine ---- */
 
 static void run_cpus(struct shell *s, command_t *self, call_t *call)
@@ -245,7 +195,10 @@ const struct shell_command shell_commands[] = {
     { "restart", .usage = NAME, .help = "Stop and start a guest.", .action = SHELL_RESTART, .run = run_control },
     { "info", .usage = NAME, .help = "Show a guest's registers, memory map and devices.", .run = run_info },
     { "screen", .usage = NAME, .help = "Show a guest's VGA text screen.", .run = run_screen },
-    { "exits", .usage = NAME, .help = "Count a guest's exits by kind, with their mean cost in ticks.", .run = run_exits },
+    { "exits", "[NAME] [--watch]", "Count exits by kind, with what they cost; without NAME all guests'.", SHELL_WORDS, .run = shell_run_exits },
+    { "trace", "NAME [N] [KIND]", "Show a guest's last N exits and events (20); of one kind. trace dump [N]: all CPUs', for scripts/trace.",
+      SHELL_WORDS, .run = shell_run_trace },
+    { "step", .usage = NAME, .help = "Run a guest to its next exit, and explain that.", .run = shell_run_step },
     { "policy", "NAME [CONTROL=on|off ...]", "Show a guest's exit controls, or switch some, so that it exits more often.",
       SHELL_PARTITION_AND_REST, .run = shell_run_policy },
     { "explain", "[KIND]", "Explain a kind of exit: what, why, and what is done; without KIND, list them.",

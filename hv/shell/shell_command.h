@@ -11,6 +11,13 @@ enum shell_argument {
     SHELL_PARTITION_AND_REST, /* and what follows it, taken apart by the command */
     SHELL_OPTIONAL_NUMBER,
     SHELL_OPTIONAL_WORD,   /* as typed */
+    SHELL_WORDS,           /* the command looks at them itself */
+};
+
+struct shell_words {
+    size_t count;
+    const char *text[SHELL_MAX_WORDS];
+    size_t len[SHELL_MAX_WORDS];
 };
 
 struct shell_call {
@@ -19,6 +26,7 @@ struct shell_call {
     uint64_t number;       /* with SHELL_OPTIONAL_NUMBER; 0: none was given */
     const char *word;      /* with SHELL_OPTIONAL_WORD, `word_len` characters; NULL: none was given */
     size_t word_len;
+    const struct shell_words *words; /* with SHELL_WORDS, the command's name included */
 };
 
 struct shell_command {
@@ -35,6 +43,22 @@ extern const size_t shell_command_count;
 
 /* shell_policy.c */
 void shell_run_policy(struct shell *s, const struct shell_command *self, const struct shell_call *call);
+/* The partition that word `i` names; if there is none, the answer has been given. */
+bool shell_partition_word(struct shell *s, const char *command, const struct shell_words *w, size_t i, size_t *index);
+bool shell_is_word(const struct shell_words *w, size_t i, const char *text);
+void shell_usage(struct shell *s, const struct shell_command *c);
+
+/* From now on until it returns false, until a key is pressed or the monitor is not shown any more, `step` is called
+ * every few milliseconds; then `end`. There is no prompt meanwhile. */
+typedef bool (*shell_job_step_t)(struct shell *s, uint64_t now_ns);
+typedef void (*shell_job_end_t)(struct shell *s);
+void shell_start_job(struct shell *s, shell_job_step_t step, shell_job_end_t end);
+
+/* shell_trace.c */
+void shell_run_exits(struct shell *s, const struct shell_command *self, const struct shell_call *call);
+void shell_run_trace(struct shell *s, const struct shell_command *self, const struct shell_call *call);
+void shell_run_step(struct shell *s, const struct shell_command *self, const struct shell_call *call);
+
 /* shell_explain.c */
 void shell_run_explain(struct shell *s, const struct shell_command *self, const struct shell_call *call);
 void shell_run_why(struct shell *s, const struct shell_command *self, const struct shell_call *call);

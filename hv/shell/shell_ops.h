@@ -4,8 +4,12 @@
 #define HV_SHELL_SHELL_OPS_H
 
 #include "hv/lib/types.h"
+#include "hv/trace/frame.h"
+#include "hv/trace/last.h"
+#include "hv/trace/machine.h"
 
 #define SHELL_MAX_PARTITIONS 16
+#define SHELL_ALL            SIZE_MAX /* where a partition's index is asked for: all together */
 #define SHELL_MAX_CPUS       64
 #define SHELL_MAX_EXITS      96
 #define SHELL_VGA_COLUMNS    80
@@ -23,10 +27,11 @@ struct shell_partition {
 
 /* A row of `exits`. */
 struct shell_exit {
-    const char *kind;          /* "CPUID", "I/O port", ... */
-    const char *explanation;   /* a sentence for `exits`, or NULL */
+    const char *kind;          /* one word: "cpuid", "io", ... */
     uint64_t count;
     uint64_t ticks;            /* TSC ticks spent in the hypervisor, all together */
+    uint64_t per_s;            /* of the last measuring interval */
+    uint32_t median, high;     /* ticks: half, and 99 of 100, need no more; of those still in the trace, none: 0 */
 };
 
 /* A row of `cpus`. */
@@ -47,6 +52,7 @@ struct shell_control {
 
 enum shell_action { SHELL_PAUSE, SHELL_RESUME, SHELL_STOP, SHELL_START, SHELL_RESTART };
 enum shell_machine { SHELL_POWEROFF, SHELL_REBOOT };
+enum shell_step { SHELL_STEP_RUNS, SHELL_STEP_DONE, SHELL_STEP_ENDED /* the partition has */ };
 
 /* Where a query prints to: one line at a time, without '\n'. */
 struct shell_printer {
@@ -74,6 +80,21 @@ struct shell_ops {
     bool (*control_state)(void *ctx, size_t partition, unsigned control, struct shell_control *out);
     /* Sets of them; NULL if it is done, else why not. */
     const char *(*switch_controls)(void *ctx, size_t partition, uint64_t on, uint64_t off);
+
+    /* The names for what the trace holds; NULL: it is switched off, and the following are not to be called. */
+    const struct trace_machine *(*trace_machine)(void *ctx);
+    /* The last records of a partition, the oldest first. */
+    size_t (*trace)(void *ctx, size_t partition, const struct trace_filter *filter, struct trace_record *out, size_t max);
+    /* The instruction that made this exit, as guest memory is now; false: it cannot be told. After trace() or a step. */
+    bool (*instruction)(void *ctx, const struct trace_record *r, char *text, size_t size);
+    /* All rings as they are now, `limit` records of each; then line by line, false: no more. NULL: it has begun, else why not. */
+    const char *(*dump_begin)(void *ctx, uint64_t limit);
+    bool (*dump_line)(void *ctx, char line[TRACE_FRAME_SIZE]);
+    void (*dump_end)(void *ctx);
+    /* Let a partition run to its next exit, and pause it there. NULL: it is under way, else why not. */
+    const char *(*step_begin)(void *ctx, size_t partition);
+    enum shell_step (*step_poll)(void *ctx, size_t partition, struct trace_record *exit);
+    void (*step_cancel)(void *ctx, size_t partition);
     size_t (*cpus)(void *ctx, struct shell_cpu *out, size_t max);
     /* As log_tail(). */
     size_t (*log_tail)(char *buf, size_t size, uint64_t back);

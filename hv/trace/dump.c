@@ -70,7 +70,8 @@ static bool ring_start(struct trace_dump *d, char *out)
 static unsigned read_batch(struct trace_dump *d, struct trace_record *batch)
 {
     unsigned n = 0;
-    while (n < TRACE_DUMP_BATCH && d->next + n < d->end && trace_read(d->rings[d->index], d->next + n, &batch[n]))
+    while (n < TRACE_DUMP_BATCH && d->next + n < d->end && trace_read(d->rings[d->index], d->next + n, &batch[n]) &&
+           batch[n].type != TRACE_NOTHING)
         n++;
     return n;
 }

@@ -4,21 +4,11 @@
 #define HV_TRACE_DUMP_H
 
 #include "hv/trace/frame.h"
+#include "hv/trace/machine.h"
 #include "hv/trace/ring.h"
 
 #define TRACE_DUMP_FORMAT 1
 #define TRACE_DUMP_BATCH  4 /* records in a line */
-
-/* What a trace is of. Strings have no control characters. */
-struct trace_machine {
-    const char *version, *backend;
-    uint64_t tsc_hz;
-    unsigned exit_kinds;
-    const char *(*exit_name)(unsigned kind);
-    enum trace_info (*exit_info)(unsigned kind);
-    unsigned partitions;
-    const char *(*partition)(unsigned index, unsigned *vcpus); /* its name; NULL: there is none */
-};
 
 struct trace_dump {
     const struct trace_machine *machine;

@@ -201,6 +201,14 @@ static void print_half(const struct explanation *e, unsigned half, explain_line_
     print_wrapped("", e->half[half].manual, line, ctx);
 }
 
+void explain_briefly(unsigned kind, explain_line_t line, void *ctx)
+{
+    if (kind >= VT_EXIT_KINDS)
+        return;
+    print_wrapped("what", explain_rows[kind]->what, line, ctx);
+    print_wrapped("Trapeze", explain_rows[kind]->action, line, ctx);
+}
+
 void explain_print(unsigned kind, unsigned halves, explain_line_t line, void *ctx)
 {
     char title[EXPLAIN_WIDTH + 1];

@@ -42,6 +42,9 @@ const char *explain_suggest(const char *text, size_t len);
 typedef void (*explain_line_t)(void *ctx, const char *text);
 #define EXPLAIN_WIDTH 79
 
+/* Only what happened and what is done, in lines of the same width. */
+void explain_briefly(unsigned kind, explain_line_t line, void *ctx);
+
 /* The explanation, in lines of at most EXPLAIN_WIDTH characters, with the halves of the mask. */
 void explain_print(unsigned kind, unsigned halves, explain_line_t line, void *ctx);
 

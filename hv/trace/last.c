@@ -9,7 +9,7 @@ struct cursor {
 bool trace_wanted(const struct trace_filter *f, const struct trace_record *r)
 {
     return (f->partition < 0 || r->partition == f->partition) && (f->type < 0 || r->type == f->type) &&
-           (f->kind < 0 || r->kind == f->kind);
+           (!f->kinds || (r->kind < 64 && f->kinds >> r->kind & 1));
 }
 
 /* To the one before, which is wanted. */

@@ -10,7 +10,7 @@
 struct trace_filter {
     int partition; /* index, or -1: any */
     int type;      /* enum trace_type, or -1 */
-    int kind;      /* or -1 */
+    uint64_t kinds; /* bit n: kind n; 0: any */
 };
 
 bool trace_wanted(const struct trace_filter *f, const struct trace_record *r);

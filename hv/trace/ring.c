@@ -28,3 +28,14 @@ bool trace_read(const struct trace_ring *ring, uint64_t n, struct trace_record *
     atomic_thread_fence(memory_order_acquire);
     return n >= trace_oldest(ring);
 }
+
+void trace_copy(struct trace_ring *to, const struct trace_ring *from)
+{
+    uint64_t end = trace_written(from);
+    to->head = end * sizeof(struct trace_record);
+    for (uint64_t n = trace_oldest(from); n < end; n++) {
+        struct trace_record *r = &to->records[n & (TRACE_RING_RECORDS - 1)];
+        if (!trace_read(from, n, r))
+            *r = (struct trace_record){ .type = TRACE_NOTHING };
+    }
+}

@@ -57,4 +57,7 @@ uint64_t trace_oldest(const struct trace_ring *ring);
 /* Record number `n`; false: not written yet, or overwritten. */
 bool trace_read(const struct trace_ring *ring, uint64_t n, struct trace_record *out) MUST_CHECK;
 
+/* All that can be read of `from`, into a ring of the same size; what is overwritten meanwhile becomes TRACE_NOTHING. */
+void trace_copy(struct trace_ring *to, const struct trace_ring *from);
+
 #endif

@@ -58,6 +58,17 @@ static bool end(struct partition *p, enum partition_wish wish, const char *reaso
     return true;
 }
 
+bool partition_pause(struct partition *p)
+{
+    uint32_t running = PART_RUNNING;
+    if (!atomic_compare_exchange_strong(&p->state, &running, PART_PAUSED))
+        return false;
+    tracing_partition(TRACE_PARTITION, p, TRACE_PAUSE, 0);
+    for (unsigned i = 0; i < p->vcpu_count; i++)
+        vcpu_kick(p->vcpus[i], VCPU_REQ_STATE);
+    return true;
+}
+
 bool partition_end(struct partition *p, enum partition_wish wish, const char *reason)
 {
     return end(p, wish, reason, NULL);

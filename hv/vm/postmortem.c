@@ -248,7 +248,7 @@ static void show_refused(struct subject *s)
 /* Equal ones in a row are one line: a guest that prints or polls would fill all of them. */
 static void show_exits(struct subject *s)
 {
-    const struct trace_filter filter = { (int)s->p->index, TRACE_EXIT, -1 };
+    const struct trace_filter filter = { (int)s->p->index, TRACE_EXIT, 0 };
     struct trace_record last[LAST_EXITS];
     size_t count = trace_last_of((const struct trace_ring *const *)tracing_rings, pcpu_count(), &filter, last, LAST_EXITS);
     if (count)

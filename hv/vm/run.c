@@ -113,8 +113,18 @@ static inline void trace_handled(struct trace_record *r, const struct vt_vcpu *v
     r->info_high = *(const uint32_t *)(const void *)((const char *)vcpu + exit_infos[kind].after);
 }
 
-/* `trace` is a constant where this is inlined, so that without it nothing of it is left. */
-static inline __attribute__((always_inline)) enum vcpu_next run(struct vcpu *v, bool trace)
+/* The monitor's `step`: this vCPU was the first to exit, or another was, or it did not get into the guest. */
+static void stepped(struct vcpu *v, const struct trace_record *r)
+{
+    bool stepping = true;
+    if (r == &v->ring->scratch || !atomic_compare_exchange_strong(&v->part->stepping, &stepping, false))
+        return;
+    v->part->stepped = *r;
+    (void)partition_pause(v->part);
+}
+
+/* `trace` and `once` are constants where this is inlined, so that without them nothing of them is left. */
+static inline __attribute__((always_inline)) enum vcpu_next run(struct vcpu *v, bool trace, bool once)
 {
     struct vcpu *volatile kept = v; /* vt_enter() keeps no register: read back once, not at every use */
     struct vt_vcpu *vcpu = v->vt;
@@ -152,10 +162,14 @@ static inline __attribute__((always_inline)) enum vcpu_next run(struct vcpu *v, 
         if (trace)
             record = trace_exit(v->ring, vcpu, left, v->trace_exit, kind);
         next = v->handlers[kind](v, &vcpu->exit);
-    } while (next == VCPU_RESUME);
+    } while (next == VCPU_RESUME && !once);
     int64_t spent = account(v, kind, left, rdtsc());
     if (trace)
         trace_handled(record, vcpu, kind, spent);
+    if (once) {
+        stepped(v, record);
+        return next == VCPU_RESUME ? VCPU_YIELD : next;
+    }
     return next;
 }
 
@@ -163,5 +177,9 @@ enum vcpu_next vcpu_run(struct vcpu *v, uint64_t until)
 {
     vcpu_set_slice(v, until);
     v->ring = tracing_here();
-    return LIKELY(v->ring != NULL) ? run(v, true) : run(v, false);
+    if (UNLIKELY(v->ring == NULL))
+        return run(v, false, false);
+    if (UNLIKELY(atomic_load_explicit(&v->part->stepping, memory_order_relaxed)))
+        return run(v, true, true);
+    return run(v, true, false);
 }

@@ -33,6 +33,6 @@ void tracing_partition(enum trace_type type, const struct partition *p, uint8_t 
 
 size_t trace_last(const struct partition *p, struct trace_record *out, size_t max)
 {
-    const struct trace_filter filter = { p ? (int)p->index : -1, -1, -1 };
+    const struct trace_filter filter = { p ? (int)p->index : -1, -1, 0 };
     return trace_last_of((const struct trace_ring *const *)tracing_rings, pcpu_count(), &filter, out, max);
 }

@@ -30,6 +30,7 @@
 #include "hv/part/layout.h"
 #include "hv/part/partition_config.h"
 #include "hv/sched/policy.h"
+#include "hv/trace/record.h"
 #include "hv/vm/cpuid.h"
 #include "hv/vm/fetch.h"
 
@@ -143,6 +144,8 @@ struct partition {
     unsigned index;
     _Atomic uint32_t state;       /* enum partition_state */
     _Atomic uint32_t wish;        /* enum partition_wish: what to do once no vCPU runs */
+    _Atomic bool stepping;        /* the first vCPU that exits pauses the partition; partner: stepped() */
+    struct trace_record stepped;  /* that exit, valid once all are parked */
     _Atomic uint32_t active;      /* vCPUs not parked; the last one to park wakes the housekeeper */
     char reason[96];              /* why it ended, for `list` */
     uint32_t exit_status;         /* what it wrote to debug-exit */
@@ -274,6 +277,7 @@ void platform_reset(struct partition *p);
 void partition_fail(struct vcpu *v, const char *format, ...) PRINTF(2, 3); /* says who, why, and stops it */
 /* False: it did not run any more; another vCPU, or the monitor, was first. */
 bool partition_end(struct partition *p, enum partition_wish wish, const char *reason);
+bool partition_pause(struct partition *p); /* false: it does not run */
 bool partition_reset(struct partition *p, const char *by); /* as the configuration's on-reboot says */
 void partition_end_with_status(struct partition *p, uint32_t status); /* debug-exit */
 

@@ -1,6 +1,6 @@
 /* Any bytes typed to the monitor, over any answers of the hypervisor: what it prints is printable, and it asks only for
  * partitions that there are.
- * covers: hv/shell/shell.c hv/shell/shell_command.c hv/shell/shell_complete.c hv/shell/shell_screen.c
+ * covers: hv/shell/shell.c hv/shell/shell_command.c hv/shell/shell_trace.c hv/shell/shell_complete.c hv/shell/shell_screen.c
  * max_len: 64 */
 #include "hv/shell/shell.h"
 #include "tests/fuzz/fuzz.h"
@@ -23,6 +23,18 @@ bool con_attach(struct con *c, unsigned partition)
 {
     FUZZ_CHECK(c == no_con && partition < partition_count);
     return partition & 1;
+}
+
+bool con_shows_monitor(struct con *c)
+{
+    FUZZ_CHECK(c == no_con);
+    return !(noise & 8);
+}
+
+bool con_is_congested(struct con *c)
+{
+    FUZZ_CHECK(c == no_con);
+    return noise & 16;
 }
 
 void con_show_overview(struct con *c) { FUZZ_CHECK(c == no_con); }
@@ -67,11 +79,94 @@ static bool on_vga_text(void *ctx, size_t partition, uint8_t cells[SHELL_VGA_ROW
 static size_t on_exits(void *ctx, size_t partition, struct shell_exit *out, size_t max)
 {
     (void)ctx;
-    FUZZ_CHECK(partition < partition_count);
+    FUZZ_CHECK(partition < partition_count || partition == SHELL_ALL);
     size_t count = MIN((size_t)noise, max);
     for (size_t i = 0; i < count; i++)
-        out[i] = (struct shell_exit){ "CPUID", i & 1 ? "It asked." : NULL, i * noise % 7, (uint64_t)noise << i % 57 };
+        out[i] = (struct shell_exit){ "cpuid", i * noise % 7, (uint64_t)noise << i % 57, noise, noise * 3u, (uint32_t)i };
     return count;
+}
+
+static const char *on_backend(void *ctx)
+{
+    (void)ctx;
+    return noise & 32 ? "VT-x" : "AMD-V";
+}
+
+static bool on_postmortem(void *ctx, size_t partition, const struct shell_printer *out)
+{
+    (void)ctx, (void)out;
+    FUZZ_CHECK(partition < partition_count);
+    return noise & 1;
+}
+
+static const char *exit_name(unsigned kind) { return kind & 1 ? "CPUID" : "HLT"; }
+static enum trace_info exit_info(unsigned kind) { return (enum trace_info)(kind % TRACE_INFOS); }
+
+static const char *partition_name(unsigned index, unsigned *vcpus)
+{
+    FUZZ_CHECK(index < 2);
+    *vcpus = index;
+    return index ? "a name that is longer than its column" : NULL;
+}
+
+static const struct trace_machine *on_trace_machine(void *ctx)
+{
+    static const struct trace_machine machine = { .tsc_hz = 50000000, .exit_kinds = 39, .exit_name = exit_name, .exit_info = exit_info,
+                                                  .partitions = 2, .partition = partition_name };
+    (void)ctx;
+    return noise & 64 ? &machine : NULL;
+}
+
+static size_t on_trace(void *ctx, size_t partition, const struct trace_filter *filter, struct trace_record *out, size_t max)
+{
+    (void)ctx, (void)filter;
+    FUZZ_CHECK(partition < partition_count && max <= SHELL_TRACE_MAX);
+    for (size_t i = 0; i < max; i++)
+        out[i] = (struct trace_record){ .tsc = noise * i << i % 60, .rip = i << i % 64, .info = noise * i << i % 56, .who = noise * i << i % 60 };
+    return max;
+}
+
+static bool on_instruction(void *ctx, const struct trace_record *r, char *text, size_t size)
+{
+    (void)ctx;
+    snprintf(text, size, "mov eax, [a name with \033]");
+    return r->kind & 1;
+}
+
+static const char *on_dump_begin(void *ctx, uint64_t limit)
+{
+    (void)ctx, (void)limit;
+    return noise & 2 ? "no memory" : NULL;
+}
+
+static bool on_dump_line(void *ctx, char line[TRACE_FRAME_SIZE])
+{
+    (void)ctx;
+    strcpy(line, "@trace 1 H");
+    return noise & 4;
+}
+
+static void on_dump_end(void *ctx) { (void)ctx; }
+
+static const char *on_step_begin(void *ctx, size_t partition)
+{
+    (void)ctx;
+    FUZZ_CHECK(partition < partition_count);
+    return noise & 2 ? "it is not running" : NULL;
+}
+
+static enum shell_step on_step_poll(void *ctx, size_t partition, struct trace_record *exit)
+{
+    (void)ctx;
+    FUZZ_CHECK(partition < partition_count);
+    *exit = (struct trace_record){ .type = TRACE_EXIT, .kind = noise };
+    return noise % 3;
+}
+
+static void on_step_cancel(void *ctx, size_t partition)
+{
+    (void)ctx;
+    FUZZ_CHECK(partition < partition_count);
 }
 
 static size_t on_cpus(void *ctx, struct shell_cpu *out, size_t max)
@@ -98,7 +193,9 @@ static void on_machine(void *ctx, enum shell_machine what)
 }
 
 static const struct shell_ops ops = {
-    .version = "Trapeze", .partitions = on_partitions, .control = on_control, .info = on_info, .vga_text = on_vga_text,
+    .version = "Trapeze", .backend = on_backend, .postmortem = on_postmortem, .trace_machine = on_trace_machine, .trace = on_trace,
+    .instruction = on_instruction, .dump_begin = on_dump_begin, .dump_line = on_dump_line, .dump_end = on_dump_end,
+    .step_begin = on_step_begin, .step_poll = on_step_poll, .step_cancel = on_step_cancel, .partitions = on_partitions, .control = on_control, .info = on_info, .vga_text = on_vga_text,
     .exits = on_exits, .cpus = on_cpus, .log_tail = on_log_tail, .machine = on_machine,
 };
 
@@ -109,8 +206,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     partition_count = count & 128 ? SHELL_MAX_PARTITIONS : count % 6;
     noise = fuzz_u8(&in);
     shell_init(&shell, no_con, &ops);
-    while (in.left)
-        shell_input(&shell, fuzz_u8(&in));
+    while (in.left) {
+        uint8_t byte = fuzz_u8(&in);
+        if (byte == 255)
+            shell_tick(&shell, in.left * 700000000);
+        else
+            shell_input(&shell, byte);
+    }
     shell_input(&shell, '\r');
     shell_redraw(&shell);
     return 0;

@@ -108,7 +108,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         explain(&in);
         return 0;
     }
-    const struct trace_filter filter = { choice & 2 ? -1 : limits & 3, choice & 4 ? -1 : limits >> 2 & 15, choice & 8 ? -1 : 7 };
+    const struct trace_filter filter = { choice & 2 ? -1 : limits & 3, choice & 4 ? -1 : limits >> 2 & 15, choice & 8 ? 0 : 1u << 7 };
     memset(rings, 0, sizeof rings);
     fill(&in, limits >> 4 == 15);
     if (choice & 16)

@@ -69,10 +69,11 @@ static bool vga_text(void *ctx, size_t partition, uint8_t cells[SHELL_VGA_ROWS *
 
 static size_t exits(void *ctx, size_t partition, struct shell_exit *out, size_t max)
 {
-    (void)ctx, (void)partition, (void)max;
-    out[0] = (struct shell_exit){ "CPUID", NULL, 10, 1000 };
-    out[1] = (struct shell_exit){ "HLT", "The guest has nothing to do.", 3, UINT64_MAX / 2 };
-    out[2] = (struct shell_exit){ "never", NULL, 0, 0 };
+    (void)ctx, (void)max;
+    asked_partition = partition;
+    out[0] = (struct shell_exit){ "cpuid", 10, 1000, 7, 96, 112 };
+    out[1] = (struct shell_exit){ "hlt", 3, UINT64_MAX / 2, 0, 0, 0 };
+    out[2] = (struct shell_exit){ "never", 0, 0, 0, 0, 0 };
     return 3;
 }
 
@@ -84,6 +85,78 @@ static unsigned why(void *ctx, size_t partition, const struct shell_printer *out
     out->line(out->ctx, "linux: vCPU 1, last exit: HLT");
     return VT_EXIT_HLT;
 }
+
+/* ---- a trace of three exits, a dump of three lines, a step that takes three polls ---- */
+
+static bool trace_is_on;
+static struct trace_filter asked_filter;
+static size_t asked_max;
+static unsigned polls, dump_lines, dumps_ended, steps_cancelled;
+static const char *name_of(unsigned index, unsigned *vcpus) { *vcpus = 1; return index ? NULL : "linux"; }
+static const char *exit_name(unsigned kind) { (void)kind; return "an exit"; }
+static enum trace_info exit_info(unsigned kind) { (void)kind; return TRACE_INFO_EAX; }
+
+static const struct trace_machine *trace_machine(void *ctx)
+{
+    static const struct trace_machine m = { .tsc_hz = 1000000, .exit_kinds = VT_EXIT_KINDS, .exit_name = exit_name,
+                                            .exit_info = exit_info, .partitions = 1, .partition = name_of };
+    (void)ctx;
+    return trace_is_on ? &m : NULL;
+}
+
+static size_t trace(void *ctx, size_t partition, const struct trace_filter *filter, struct trace_record *out, size_t max)
+{
+    (void)ctx;
+    asked_partition = partition;
+    asked_filter = *filter;
+    asked_max = max;
+    if (partition)
+        return 0;
+    for (unsigned i = 0; i < 2; i++)
+        out[i] = (struct trace_record){ .tsc = 1500000 + i, .type = i ? TRACE_INJECT : TRACE_EXIT, .kind = VT_EXIT_CPUID, .ticks = 99 };
+    return 2;
+}
+
+static bool instruction(void *ctx, const struct trace_record *r, char *text, size_t size)
+{
+    (void)ctx;
+    snprintf(text, size, "cpuid");
+    return r->kind == VT_EXIT_CPUID;
+}
+
+static const char *dump_begin(void *ctx, uint64_t limit)
+{
+    (void)ctx;
+    dump_lines = 0;
+    return limit == 13 ? "no memory" : NULL;
+}
+
+static bool dump_line(void *ctx, char line[TRACE_FRAME_SIZE])
+{
+    (void)ctx;
+    snprintf(line, TRACE_FRAME_SIZE, "@trace %u", dump_lines);
+    return dump_lines++ < 100;
+}
+
+static void dump_end(void *ctx) { (void)ctx; dumps_ended++; }
+
+static const char *step_begin(void *ctx, size_t partition)
+{
+    (void)ctx;
+    polls = 0;
+    return partition == 2 ? "it is not running" : NULL;
+}
+
+static enum shell_step step_poll(void *ctx, size_t partition, struct trace_record *exit)
+{
+    (void)ctx;
+    if (++polls < 3)
+        return SHELL_STEP_RUNS;
+    *exit = (struct trace_record){ .tsc = 1500000, .type = TRACE_EXIT, .kind = VT_EXIT_CPUID, .ticks = 99 };
+    return partition ? SHELL_STEP_ENDED : SHELL_STEP_DONE;
+}
+
+static void step_cancel(void *ctx, size_t partition) { (void)ctx, (void)partition; steps_cancelled++; }
 
 static bool postmortem(void *ctx, size_t partition, const struct shell_printer *out)
 {
@@ -151,7 +224,10 @@ static void self_check(void *ctx, const struct shell_printer *out)
 
 static const struct shell_ops ops = {
     .version = "Trapeze 0.1", .backend = backend, .why = why, .postmortem = postmortem, .partitions = partitions, .control = control, .info = info, .vga_text = vga_text,
-    .exits = exits, .control_state = control_state, .switch_controls = switch_controls, .cpus = cpus, .log_tail = log_tail, .self_check = self_check, .machine = machine,
+    .exits = exits, .trace_machine = trace_machine, .trace = trace, .instruction = instruction, .dump_begin = dump_begin,
+    .dump_line = dump_line, .dump_end = dump_end, .step_begin = step_begin, .step_poll = step_poll, .step_cancel = step_cancel,
+    .control_state = control_state, .switch_controls = switch_controls, .cpus = cpus, .log_tail = log_tail,
+    .self_check = self_check, .machine = machine,
 };
 
 static void settle(void)
@@ -174,6 +250,8 @@ static void fresh(void)
     log_text = "first\nsecond\nthird\n";
     asked_action = asked_machine = -1;
     asked_partition = 99;
+    trace_is_on = true;
+    dumps_ended = steps_cancelled = 0;
     con_init(&con, &(struct con_hooks){ .to_monitor = shell_input, .redraw_monitor = shell_redraw, .ctx = &shell });
     shell_init(&shell, &con, &ops);
     if (!con_add_terminal(&con, &(struct con_terminal){ .put = put, .put_now = put_now }) ||
@@ -359,11 +437,157 @@ TEST(exits_are_sorted_by_cost_and_leave_out_what_never_happened)
 {
     fresh();
     type("exits linux\r");
-    CHECK(contains("HLT"));
-    CHECK(strstr(screen, "HLT") < strstr(screen, "CPUID"));
+    CHECK_EQ(asked_partition, 0);
+    CHECK(contains("hlt "));
+    CHECK(strstr(screen, "hlt ") < strstr(screen, "cpuid "));
     CHECK(!strstr(screen, "never"));
-    CHECK(contains("CPUID                                      10         100    0.0%"));
-    CHECK(contains(" 99.9%  The guest has nothing to do."));
+    CHECK(contains("cpuid                       10        100    0.0%         7        96       112\r\n"));
+    CHECK(contains(" 99.9%         0         -         -\r\n"));
+    CHECK(contains("all                         13 "));
+}
+
+TEST(exits_without_a_name_are_those_of_all)
+{
+    fresh();
+    type("exits\r");
+    CHECK_EQ(asked_partition, SHELL_ALL);
+    type("exits linux lintel\r");
+    CHECK(contains("usage: exits [NAME] [--watch]"));
+    type("exits --wacth\r");
+    CHECK(contains("usage: exits [NAME] [--watch]"));
+    type("exits linus\r");
+    CHECK(contains("exits: there is no partition \"linus\": did you mean linux?"));
+}
+
+static void tick(uint64_t now)
+{
+    shell_tick(&shell, now);
+    settle();
+}
+
+TEST(watching_exits_draws_them_each_second_until_a_key_is_pressed)
+{
+    fresh();
+    type("exits linux --watch\r");
+    CHECK(!strstr(screen, "EXIT "));
+    tick(1000);
+    CHECK(contains("\033[H\033[2Jlinux: press a key to end\r\nEXIT "));
+    screen_len = 0, screen[0] = '\0';
+    tick(900000000);
+    CHECK(!contains("EXIT "));
+    tick(1000001000);
+    CHECK(contains("EXIT "));
+    CHECK(!contains("trapeze> "));
+    type("x");
+    CHECK(contains("trapeze> "));
+    CHECK(!contains("trapeze> x"));
+    screen_len = 0, screen[0] = '\0';
+    tick(9000000000);
+    CHECK(!contains("EXIT "));
+}
+
+TEST(a_job_ends_when_the_monitor_is_left)
+{
+    fresh();
+    type("exits --watch\r");
+    tick(1);
+    type("\x1Do");
+    tick(2);
+    type("\x1Dm");
+    CHECK(contains("trapeze> "));
+    screen_len = 0, screen[0] = '\0';
+    tick(9000000000);
+    CHECK(!contains("EXIT "));
+}
+
+TEST(trace_shows_records_with_their_instructions)
+{
+    fresh();
+    type("trace linux\r");
+    CHECK_EQ(asked_max, 20);
+    CHECK(asked_filter.type == -1 && !asked_filter.kinds);
+    CHECK(contains("        TIME WHO                TICKS KIND              INSTRUCTION"));
+    CHECK(contains("    1.500000 linux/0               99 cpuid             cpuid                    eax 0 -> 0\r\n"));
+    CHECK(contains("    1.500001 linux/0                  inject                                     interrupt 1\r\n"));
+    type("trace lintel\r");
+    CHECK(contains("there is nothing of that in the trace"));
+}
+
+TEST(trace_takes_a_count_and_a_kind)
+{
+    fresh();
+    type("trace linux 7 inject\r");
+    CHECK(asked_max == 7 && asked_filter.type == TRACE_INJECT);
+    type("trace linux hlt\r");
+    CHECK(asked_max == 20 && asked_filter.type == TRACE_EXIT && asked_filter.kinds == UINT64_C(1) << VT_EXIT_HLT);
+    type("trace linux 5 10\r");
+    CHECK(asked_max == 5 && asked_filter.kinds == UINT64_C(1) << VT_EXIT_CPUID);
+}
+
+TEST(trace_names_mistakes)
+{
+    fresh();
+    type("trace\r");
+    CHECK(contains("usage: trace NAME [N] [KIND]"));
+    type("trace linus\r");
+    CHECK(contains("trace: there is no partition \"linus\": did you mean linux?"));
+    type("trace linux 0\r");
+    CHECK(contains("trace: \"0\" is not a number from 1 to 1000"));
+    type("trace linux 1001\r");
+    CHECK(contains("trace: \"1001\" is not a number from 1 to 1000"));
+    type("trace linux 5 cpudi\r");
+    CHECK(contains("trace: there is no kind \"cpudi\": did you mean cpuid; "));
+    type("trace dump 99999\r");
+    CHECK(contains("trace: \"99999\" is not a number from 1 to 16384"));
+    trace_is_on = false;
+    type("trace linux\r");
+    CHECK(contains("trace: the trace is switched off: without=trace"));
+}
+
+TEST(a_dump_comes_in_pieces_and_is_ended)
+{
+    fresh();
+    type("trace dump\r");
+    CHECK(!contains("@trace"));
+    tick(1);
+    CHECK(contains("@trace 0\r\n"));
+    CHECK(!contains("@trace 99"));
+    for (unsigned i = 0; i < 10; i++)
+        tick(2 + i);
+    CHECK(contains("@trace 99\r\n"));
+    CHECK(!contains("@trace 100"));
+    CHECK_EQ(dumps_ended, 1);
+    CHECK(contains("trapeze> "));
+    type("trace dump 13\r");
+    CHECK(contains("trace dump: no memory"));
+}
+
+TEST(a_step_is_awaited_and_explained)
+{
+    fresh();
+    type("step linux\r");
+    tick(1), tick(2);
+    CHECK(!contains("cpuid"));
+    tick(3);
+    CHECK(contains("    1.500000 linux/0               99 cpuid             cpuid "));
+    CHECK(contains("  what       "));
+    CHECK(contains("  Trapeze    "));
+    CHECK_EQ(steps_cancelled, 1); /* at each end: it does nothing to one that is done */
+    type("step lintel\r");
+    tick(4), tick(5), tick(6);
+    CHECK(contains("step: lintel ended"));
+    type("step memtest\r");
+    CHECK(contains("step: memtest: it is not running"));
+}
+
+TEST(a_key_ends_a_step)
+{
+    fresh();
+    type("step linux\r");
+    tick(1);
+    type(" ");
+    CHECK_EQ(steps_cancelled, 1);
+    CHECK(contains("trapeze> "));
 }
 
 TEST(explain_knows_kinds_by_name_and_by_this_cpu_s_number_and_lists_them)

@@ -131,3 +131,14 @@ TEST(the_longest_line_fits)
     while (trace_dump_line(&d, out))
         CHECK(strlen(out) < TRACE_FRAME_SIZE - 20); /* room for the numbers of a ring that ran for years */
 }
+
+TEST(records_that_a_copy_lost_are_counted)
+{
+    fill(6, 0);
+    rings[0].records[1].type = TRACE_NOTHING;
+    unsigned n = dump(UINT64_MAX);
+    CHECK(!strncmp(body(n - 4), "R 0 0 AAAA", 10));
+    CHECK_EQ(strlen(body(n - 4)), 6 + 44);
+    CHECK(!strncmp(body(n - 3), "R 0 2 AgAA", 10));
+    LINE(n - 1, "E lines=21 records=5 missing=1");
+}

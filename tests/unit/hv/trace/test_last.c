@@ -4,7 +4,7 @@
 
 static struct trace_ring rings[2];
 static const struct trace_ring *const both[3] = { &rings[0], NULL, &rings[1] };
-static const struct trace_filter all = { -1, -1, -1 };
+static const struct trace_filter all = { -1, -1, 0 };
 static struct trace_record out[8];
 
 static void fresh(void)
@@ -35,11 +35,11 @@ TEST(only_what_is_wanted_is_taken)
     fresh();
     put(0, 1, 5, 10), put(0, 2, 5, 20), put(0, 1, 6, 30), put(1, 1, 5, 40);
     trace_put(&rings[1], TRACE_WHO(TRACE_INJECT, 1, 0), 5, 50, 0, 0);
-    CHECK_EQ(trace_last_of(both, 3, &(struct trace_filter){ 1, TRACE_EXIT, 5 }, out, 8), 2);
+    CHECK_EQ(trace_last_of(both, 3, &(struct trace_filter){ 1, TRACE_EXIT, 1u << 5 | 1u << 7 }, out, 8), 2);
     CHECK(out[0].tsc == 10 && out[1].tsc == 40);
-    CHECK_EQ(trace_last_of(both, 3, &(struct trace_filter){ 2, -1, -1 }, out, 8), 1);
+    CHECK_EQ(trace_last_of(both, 3, &(struct trace_filter){ 2, -1, 0 }, out, 8), 1);
     CHECK_EQ(out[0].tsc, 20);
-    CHECK_EQ(trace_last_of(both, 3, &(struct trace_filter){ 3, -1, -1 }, out, 8), 0);
+    CHECK_EQ(trace_last_of(both, 3, &(struct trace_filter){ 3, -1, 0 }, out, 8), 0);
 }
 
 TEST(nothing_is_found_in_no_rings_and_empty_rings)
@@ -55,7 +55,7 @@ TEST(the_search_ends_where_records_were_overwritten)
     put(0, 1, 0, 1);
     for (unsigned i = 0; i < TRACE_RING_RECORDS; i++)
         put(0, 2, 0, 2 + i);
-    CHECK_EQ(trace_last_of(both, 3, &(struct trace_filter){ 1, -1, -1 }, out, 8), 0);
-    CHECK_EQ(trace_last_of(both, 3, &(struct trace_filter){ 2, -1, -1 }, out, 8), 8);
+    CHECK_EQ(trace_last_of(both, 3, &(struct trace_filter){ 1, -1, 0 }, out, 8), 0);
+    CHECK_EQ(trace_last_of(both, 3, &(struct trace_filter){ 2, -1, 0 }, out, 8), 8);
     CHECK_EQ(out[7].tsc, TRACE_RING_RECORDS + 1);
 }

@@ -92,3 +92,18 @@ TEST(every_type_and_layout_has_a_word)
     CHECK(!strcmp(trace_type_name(TRACE_TYPES), "?"));
     CHECK(!strcmp(trace_info_name(TRACE_INFOS), "?"));
 }
+
+TEST(a_copy_holds_what_could_be_read)
+{
+    struct trace_record r;
+    struct trace_ring copy = { .records = calloc(1, TRACE_RING_BYTES) };
+    fresh();
+    put(TRACE_RING_RECORDS + 5);
+    trace_copy(&copy, &ring);
+    CHECK_EQ(trace_written(&copy), TRACE_RING_RECORDS + 5);
+    CHECK(trace_read(&copy, 6, &r));
+    CHECK_EQ(r.tsc, 106);
+    CHECK(trace_read(&copy, TRACE_RING_RECORDS + 4, &r));
+    CHECK_EQ(r.tsc, TRACE_RING_RECORDS + 104);
+    free(copy.records);
+}
