@@ -17,7 +17,7 @@ static uint8_t read_controller(struct vdma_controller *c, unsigned reg)
         return 0;
     if (reg == REG_MASK)
         return c->mask | (uint8_t)~MASK_ALL;
-    if (reg > REG_COMMAND)
+    if (reg >= REG_COMMAND)
         return 0xff;
     uint8_t value = (uint8_t)(c->base[reg] >> (c->high_next ? 8 : 0));
     c->high_next = !c->high_next;

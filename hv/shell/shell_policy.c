@@ -32,7 +32,9 @@ static void no_such_control(struct shell *s, const char *command, const char *te
     unsigned best = suggest_limit(len) + 1;
     for (unsigned n = 0; n < VT_CONTROLS; n++) {
         const struct vt_control_text *t = vt_control_text(n);
-        unsigned d = t ? suggest_distance(text, len, t->name) : SUGGEST_FAR;
+        if (!t)
+            continue;
+        unsigned d = suggest_distance(text, len, t->name);
         if (d < best) {
             best = d;
             near = t->name;

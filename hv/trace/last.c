@@ -36,7 +36,7 @@ static struct cursor *latest(struct cursor *c, unsigned count)
 size_t trace_last_of(const struct trace_ring *const *rings, unsigned count, const struct trace_filter *f,
                      struct trace_record *out, size_t max)
 {
-    struct cursor cursors[TRACE_MAX_RINGS], *c;
+    struct cursor cursors[TRACE_MAX_RINGS] = { { 0 } }, *c;
     size_t at = max;
     count = MIN(count, TRACE_MAX_RINGS);
     for (unsigned i = 0; i < count; i++) {

@@ -14,7 +14,7 @@ typedef unsigned long long ull;
 
 static void (*panic_hook)(void);
 static void (*panic_end)(void);
-static _Atomic(struct pcpu *) panicking; /* the CPU that speaks; set once */
+static struct pcpu *_Atomic panicking; /* the CPU that speaks; set once */
 static bool stage_hook_done, stage_end_done;
 
 void panic_set_hook(void (*hook)(void)) { panic_hook = hook; }
