@@ -383,16 +383,6 @@ ROW(FLAGS) = {
     .half[EXPLAIN_AMD_V] = { "70h, 71h", "intercept PUSHF, POPF, VMCB 00Ch bits 16 and 17", INSTRUCTIONS },
 };
 
-ROW(INT) = {
-    .what = "The guest called a handler of its own by a software interrupt.",
-    .cause = "INT n",
-    .class = "control-sensitive: it can change the CPL, by a gate of the guest's own IDT",
-    .privileged = "by the gate's DPL",
-    .action = "Delivers it. Not asked for by default: the guest has its own IDTR.",
-    .half[EXPLAIN_VT_X] = { "none", "does not occur: there is no such control", CONDITIONALLY },
-    .half[EXPLAIN_AMD_V] = { "75h", "intercept INTn, VMCB 00Ch bit 21", INSTRUCTIONS },
-};
-
 ROW(RDRAND) = {
     .what = "The guest asked for a random number.",
     .cause = "RDRAND, RDSEED",

@@ -44,7 +44,6 @@ const struct exit_info exit_infos[VT_EXIT_KINDS] = {
     [VT_EXIT_WBINVD] = REASON,
     [VT_EXIT_DESCRIPTOR] = PLAIN(DETAIL, exit.qualification),
     [VT_EXIT_FLAGS] = REASON,
-    [VT_EXIT_INT] = PLAIN(DETAIL, exit.qualification),
     [VT_EXIT_RDRAND] = REASON,
     [VT_EXIT_MWAIT] = REASON,
     [VT_EXIT_UNDEFINED] = REASON,
@@ -57,4 +56,4 @@ const struct exit_info exit_infos[VT_EXIT_KINDS] = {
 };
 
 /* A kind without a row would copy RAX: this stops the build when the list grows. */
-_Static_assert(VT_EXIT_KINDS == 42, "exit_infos[] has a row for every kind");
+_Static_assert(VT_EXIT_KINDS == 41, "exit_infos[] has a row for every kind");

@@ -33,8 +33,7 @@
     X(INVPCID, invpcid) \
     X(WBINVD, ignore) \
     X(DESCRIPTOR, descriptor) \
-    X(FLAGS, unknown) \
-    X(INT, unknown) \
+    X(FLAGS, flags) \
     X(RDRAND, random) \
     X(MWAIT, undefined) \
     X(UNDEFINED, undefined) \

@@ -50,6 +50,7 @@ EXIT_HANDLER(invlpg);
 EXIT_HANDLER(invpcid);
 EXIT_HANDLER(descriptor);
 EXIT_HANDLER(random);
+EXIT_HANDLER(flags);
 
 EXIT_HANDLER(ignore);
 EXIT_HANDLER(undefined);

@@ -138,7 +138,6 @@ const struct svm_exit_row svm_exit_rows[SVM_EXIT_ROWS] = {
     ROW(CPUID, CPUID, NULL),
     ROW(RSM, UNDEFINED, NULL),
     ROW(IRET, NMI_WINDOW, decode_iret),
-    ROW(SWINT, INT, decode_qualified),
     ROW(INVD, WBINVD, NULL),
     ROW(PAUSE, PAUSE, NULL),
     ROW(HLT, HLT, NULL),

@@ -10,6 +10,8 @@ static const struct { uint32_t control, word_1, word_2, word_3; } rows[] = {
     { VT_CONTROL_RDTSC, INTERCEPT_RDTSC, INTERCEPT_RDTSCP, 0 },
     { VT_CONTROL_INVLPG, INTERCEPT_INVLPG, 0, INTERCEPT_INVPCID },
     { VT_CONTROL_PAUSE, INTERCEPT_PAUSE, 0, 0 },
+    { VT_CONTROL_PUSHF, INTERCEPT_PUSHF, 0, 0 },
+    { VT_CONTROL_POPF, INTERCEPT_POPF, 0, 0 },
 };
 
 /* CR0 and CR4: every write exits anyway; reads by field.c. */

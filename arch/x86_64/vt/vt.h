@@ -57,7 +57,7 @@ enum vt_field {
     X(APIC_WRITE, "virtual-APIC write") X(APIC_ACCESS, "APIC page access") X(APIC_EOI, "level-triggered EOI") \
     X(TPR_BELOW, "TPR below threshold") \
     X(RDTSC, "RDTSC or RDTSCP") X(RDPMC, "RDPMC") X(INVLPG, "INVLPG") X(INVPCID, "INVPCID") X(WBINVD, "INVD or WBINVD") \
-    X(DESCRIPTOR, "descriptor-table access") X(FLAGS, "PUSHF or POPF") X(INT, "INT n") X(RDRAND, "RDRAND or RDSEED") X(MWAIT, "MONITOR or MWAIT") X(UNDEFINED, "instruction of a hidden feature") \
+    X(DESCRIPTOR, "descriptor-table access") X(FLAGS, "PUSHF or POPF") X(RDRAND, "RDRAND or RDSEED") X(MWAIT, "MONITOR or MWAIT") X(UNDEFINED, "instruction of a hidden feature") \
     X(TASK_SWITCH, "hardware task switch") X(INIT, "INIT signal") X(SIPI, "start-up IPI") \
     X(BAD_NESTED_PAGE, "nested-paging misconfiguration") X(ENTRY_FAILED, "VM-entry failure")
 
