@@ -127,6 +127,12 @@ static inline uint64_t vlapic_mmio_base(const struct vlapic *v)
     return LIKELY((v->base_msr & (APIC_BASE_ENABLE | APIC_BASE_X2APIC)) == APIC_BASE_ENABLE) ? ALIGN_DOWN(v->base_msr, PAGE_SIZE) : 0;
 }
 
+/* May a write to the register move the timer's deadline? */
+static inline bool vlapic_is_timer_register(uint64_t offset)
+{
+    return offset == APIC_LVT_TIMER || offset == APIC_TIMER_INITIAL || offset == APIC_TIMER_DIVIDE;
+}
+
 /* ---- interrupts -------------------------------------------------------------------------------------------------- */
 
 /* By the owner: the vector becomes pending, unless the APIC is disabled (then it is lost, as on hardware). */

@@ -85,6 +85,7 @@ static void wake_due(struct dispatcher *d, uint64_t tsc, uint64_t ns)
     while (d->timers && d->timers->deadline <= tsc) {
         struct vcpu *v = d->timers;
         timer_remove(d, v);
+        v->deadline = VM_TSC_NEVER; /* the request sets it anew; until then nothing is to end a turn for it */
         atomic_fetch_or(&v->requests, VCPU_REQ_TIMER);
         tracing_vcpu_at(tsc, TRACE_WAKE, v, 0, VCPU_REQ_TIMER);
         (void)!sched_wake(&d->rq, &v->sched, ns); /* this pCPU is about to pick anyway */

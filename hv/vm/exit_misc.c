@@ -48,11 +48,14 @@ enum vcpu_next exit_cpuid(struct vcpu *v, const struct vt_exit *exit)
 
 static inline enum vcpu_next after_interrupt(struct vcpu *v, const struct vt_exit *exit)
 {
-    if (UNLIKELY(!v->exits_at_deadline)) { /* it may have been the APIC timer, and early */
+    if (LIKELY(v->exits_at_deadline))
+        return dispatch_should_yield() ? VCPU_YIELD : VCPU_RESUME;
+    /* It may have been the APIC timer. If the deadline is not the reason, or it came early, it is set again; else after
+     * the deadline has been: one set to what has passed would end the next stay at once. */
+    v->armed = VM_TSC_NEVER;
+    if (v->vt->exit_tsc < v->deadline)
         vcpu_set_slice(v, v->slice_end);
-        return exit_timer(v, exit);
-    }
-    return dispatch_should_yield() ? VCPU_YIELD : VCPU_RESUME;
+    return exit_timer(v, exit);
 }
 
 enum vcpu_next exit_interrupt(struct vcpu *v, const struct vt_exit *exit)

@@ -48,9 +48,10 @@ uint64_t vcpu_mmio_read(struct vcpu *v, gpa_t gpa, unsigned size)
     return value;
 }
 
-static void lapic_touched(struct vcpu *v)
+static void lapic_touched(struct vcpu *v, uint64_t offset)
 {
-    vcpu_apic_timer_changed(v);
+    if (vlapic_is_timer_register(offset))
+        vcpu_apic_timer_changed(v);
     atomic_fetch_or_explicit(&v->requests, VCPU_REQ_EVENT, memory_order_relaxed);
 }
 
@@ -64,7 +65,7 @@ void vcpu_mmio_write(struct vcpu *v, gpa_t gpa, unsigned size, uint64_t value)
         vlapic_write(&v->lapic, offset, size, value, vm_now(p));
         if (v->apicv) /* it may have been an EOI, and the CPU has its own note of what is in service */
             vt.apic_set_status(v->vt, vlapic_interrupt_status(&v->lapic));
-        lapic_touched(v);
+        lapic_touched(v, offset);
         return;
     }
     spin_lock(&p->lock);
@@ -115,7 +116,7 @@ enum vcpu_next exit_apic_write(struct vcpu *v, const struct vt_exit *exit)
 {
     vlapic_sync(&v->lapic);
     vlapic_written(&v->lapic, exit->apic.offset, vm_now(v->part));
-    lapic_touched(v);
+    lapic_touched(v, exit->apic.offset);
     return VCPU_RESUME;
 }
 

@@ -176,7 +176,8 @@ static bool write_x2apic(struct vcpu *v, uint32_t msr, uint64_t value)
         return false;
     if (UNLIKELY(v->apicv && msr == IA32_X2APIC_EOI)) /* exits by policy only, and the CPU has its own note of what is in service */
         vt.apic_set_status(v->vt, vlapic_interrupt_status(&v->lapic));
-    vcpu_apic_timer_changed(v);
+    if (UNLIKELY(vlapic_is_timer_register((uint64_t)(msr - IA32_X2APIC_FIRST) * 16)))
+        vcpu_apic_timer_changed(v);
     atomic_fetch_or_explicit(&v->requests, VCPU_REQ_EVENT, memory_order_relaxed);
     return true;
 }

@@ -37,7 +37,7 @@ void vcpu_set_slice(struct vcpu *v, uint64_t tsc)
     set_run_until(v);
 }
 
-static __attribute__((noinline)) enum vcpu_next take_requests(struct vcpu *v)
+static __attribute__((noinline)) enum vcpu_next take_rare_requests(struct vcpu *v)
 {
     uint32_t r = atomic_exchange_explicit(&v->requests, 0, memory_order_acquire);
     if (r & VCPU_REQ_STATE && atomic_load(&v->part->state) != PART_RUNNING) {
@@ -50,7 +50,7 @@ static __attribute__((noinline)) enum vcpu_next take_requests(struct vcpu *v)
             /* Refused: it was paused or ended meanwhile. Then all of it waits for when it goes on. */
             bool reset = partition_reset(v->part, "INIT to its boot CPU");
             atomic_fetch_or(&v->requests, reset ? (uint32_t)VCPU_REQ_STATE : r | VCPU_REQ_STATE);
-            return take_requests(v);
+            return take_rare_requests(v);
         }
         vcpu_init_signal(v);
         atomic_store(&v->state, VCPU_WAIT_SIPI);
@@ -82,6 +82,17 @@ static __attribute__((noinline)) enum vcpu_next take_requests(struct vcpu *v)
     }
     vcpu_deliver(v);
     return UNLIKELY(r & VCPU_REQ_YIELD) ? VCPU_YIELD : VCPU_RESUME;
+}
+
+/* What a running vCPU's own APIC asks for is all that there is to do, mostly. */
+static inline enum vcpu_next take_requests(struct vcpu *v)
+{
+    uint32_t event = VCPU_REQ_EVENT;
+    if (UNLIKELY(atomic_load_explicit(&v->state, memory_order_relaxed) != VCPU_RUNNABLE) ||
+        UNLIKELY(!atomic_compare_exchange_strong_explicit(&v->requests, &event, 0, memory_order_acquire, memory_order_relaxed)))
+        return take_rare_requests(v);
+    vcpu_deliver(v);
+    return VCPU_RESUME;
 }
 
 /* Time spent in the hypervisor between an exit and the next entry goes to that exit's kind. */

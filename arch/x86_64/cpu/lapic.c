@@ -166,13 +166,14 @@ enum lapic_timer lapic_timer_mode(void)
     return timer_mode;
 }
 
+/* Rounded up: a count too early, and the interrupt would only lead to the next. */
 static uint32_t one_shot_count(uint64_t deadline)
 {
     uint64_t now = rdtsc();
     if (deadline <= now)
         return 1;
-    unsigned __int128 count = ((unsigned __int128)(deadline - now) * timer_per_tsc) >> 32;
-    return count > UINT32_MAX ? UINT32_MAX : count == 0 ? 1 : (uint32_t)count;
+    unsigned __int128 count = (((unsigned __int128)(deadline - now) * timer_per_tsc) >> 32) + 1;
+    return count > UINT32_MAX ? UINT32_MAX : (uint32_t)count;
 }
 
 void lapic_timer_arm(uint64_t deadline)

@@ -237,22 +237,30 @@ uint64_t svm_get(struct vt_vcpu *vt, enum vt_field field)
     return special[field].get(v);
 }
 
+static __attribute__((noinline)) void set_apart(struct svm_vcpu *v, enum vt_field field, uint64_t value)
+{
+    if (field >= VT_ACCESS && field < VT_ACCESS + VT_SEG_COUNT)
+        set_access(v, field - VT_ACCESS, value);
+    else
+        special[field].set(v, value);
+}
+
 void svm_set(struct vt_vcpu *vt, enum vt_field field, uint64_t value)
 {
     struct svm_vcpu *v = svm_of(vt);
     const struct place *p = &places[field];
     void *to = (char *)v->vmcb + p->offset;
+    if (!p->width) {
+        set_apart(v, field, value);
+        return;
+    }
     svm_dirty(v, p->part);
     if (p->width == 2)
         *(uint16_t *)to = (uint16_t)value;
     else if (p->width == 4)
         *(uint32_t *)to = (uint32_t)value;
-    else if (p->width == 8)
-        *(uint64_t *)to = value;
-    else if (field >= VT_ACCESS && field < VT_ACCESS + VT_SEG_COUNT)
-        set_access(v, field - VT_ACCESS, value);
     else
-        special[field].set(v, value);
+        *(uint64_t *)to = value;
 }
 
 /* ---- the end of an instruction ----------------------------------------------------------------------------------- */
