@@ -262,7 +262,9 @@ static bool asked_to_do_without(const char *feature)
 {
     size_t len = strlen(feature);
     const char *list = str_find(root.info->cmdline, "without=");
-    for (const char *at = list ? list + 7 : NULL; at && (*at == '=' || *at == ','); ) {
+    if (!list)
+        return false;
+    for (const char *at = list + 7; *at == '=' || *at == ','; ) {
         const char *word = ++at;
         while (*at && *at != ',' && *at != ' ')
             at++;
