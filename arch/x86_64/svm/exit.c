@@ -2,6 +2,7 @@
 #include "arch/x86_64/cpu/features.h"
 #include "arch/x86_64/isa/cr.h"
 #include "arch/x86_64/isa/exception.h"
+#include "arch/x86_64/isa/msr.h"
 #include "arch/x86_64/svm/entry_check.h"
 #include "arch/x86_64/svm/svm.h"
 
@@ -67,12 +68,24 @@ static inline uint32_t decode_npf(struct svm_vcpu *v, struct vt_exit *exit)
     return exit->kind = info & NPF_RSV ? VT_EXIT_BAD_NESTED_PAGE : VT_EXIT_MMIO;
 }
 
+/* Bochs quirk: a write of CR0 that switches paging changes EFER.LMA before it exits. LMA is what CR0.PG and LME say: APM vol
+ * 2, "Activating Long Mode". */
+static void repair_lma(struct svm_vcpu *v)
+{
+    struct vmcb *c = v->vmcb;
+    bool active = (c->cr0 & CR0_PG) && (c->efer & EFER_LME);
+    c->efer = (c->efer & ~(uint64_t)EFER_LMA) | (active ? EFER_LMA : 0);
+    svm_dirty(v, CLEAN_CRX);
+}
+
 /* LMSW, SMSW and CLTS look like a MOV, but for bit 63. */
 static uint32_t decode_cr(struct svm_vcpu *v, struct vt_exit *exit)
 {
     uint64_t info = v->vmcb->exitinfo1;
     bool write = exit->raw >= VMEXIT_CR0_WRITE;
     exit->qualification = info;
+    if (exit->raw == VMEXIT_CR0_WRITE)
+        repair_lma(v);
     if (!svm_caps.decode_assists || !(info & CR_EXIT_MOV))
         return exit->kind = VT_EXIT_CR_INSN;
     exit->cr.cr = exit->raw == VMEXIT_CR0_SEL_WRITE ? 0 : exit->raw & 0xf;
