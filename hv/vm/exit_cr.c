@@ -3,6 +3,7 @@
 #include "arch/x86_64/isa/msr.h"
 #include "hv/vm/emulate.h"
 #include "hv/vm/exits.h"
+#include "hv/vm/operand.h"
 
 /* PAE paging keeps the four top entries in registers: SDM vol 3, "PDPTE Registers". False: #GP. */
 static bool load_pdptes(struct vcpu *v, uint64_t cr3)
@@ -181,31 +182,35 @@ enum vcpu_next exit_cr_read(struct vcpu *v, const struct vt_exit *exit)
     return VCPU_RESUME;
 }
 
-/* The register form: 16 bits or, with a wider operand, the whole of CR0's low half. */
+/* SMSW: to memory always 16 bits, to a register as much of CR0 as it has. */
 static enum vcpu_next read_msw(struct vcpu *v, const struct insn *in)
 {
-    uint64_t cr0 = vt.get(v->vt, VT_CR0), rsp = vt.get(v->vt, VT_RSP_);
-    uint64_t *reg = in->rm == VT_RSP ? &rsp : &v->vt->gpr[in->rm];
-    *reg = in->opsize == 2 ? (*reg & ~UINT64_C(0xffff)) | (cr0 & 0xffff) : cr0;
-    vt.set(v->vt, VT_RSP_, rsp);
+    uint64_t cr0 = vt.get(v->vt, VT_CR0);
+    if (!(in->flags & INSN_MEM))
+        operand_set_register(v, in->rm, in->opsize, cr0);
+    else if (!operand_store(v, in, &cr0, sizeof(uint16_t)))
+        return VCPU_RESUME;
     vt.skip(v->vt);
     return VCPU_RESUME;
 }
 
-static enum vcpu_next refuse_operand(struct vcpu *v)
+static enum vcpu_next write_msw(struct vcpu *v, const struct insn *in, struct vt_exit *exit)
 {
-    partition_fail(v, "an instruction on a control register that cannot be decoded, or has a memory operand (LMSW, SMSW): "
-                      "use MOV, or a register");
-    return VCPU_RESUME;
+    exit->cr.how = VT_CR_LMSW;
+    if (!(in->flags & INSN_MEM))
+        exit->cr.lmsw_value = (uint16_t)operand_register(v, in->rm);
+    else if (!operand_load(v, in, &exit->cr.lmsw_value, sizeof exit->cr.lmsw_value))
+        return VCPU_RESUME;
+    return exit_cr_write(v, exit);
 }
 
 /* Without the hardware's help: what VT_EXIT_CR_WRITE and VT_EXIT_CR_READ come with is found by decoding. */
 enum vcpu_next exit_cr_insn(struct vcpu *v, const struct vt_exit *exit)
 {
-    const struct insn *in = vcpu_decode(v);
+    const struct insn *in = operand_decode(v);
     struct vt_exit e = *exit;
-    if (!in || (in->flags & INSN_MEM))
-        return refuse_operand(v);
+    if (!in)
+        return VCPU_RESUME;
     e.cr.cr = 0;
     e.cr.gpr = in->rm;
     e.cr.how = VT_CR_MOV;
@@ -219,14 +224,12 @@ enum vcpu_next exit_cr_insn(struct vcpu *v, const struct vt_exit *exit)
     case INSN_SMSW:
         return read_msw(v, in);
     case INSN_LMSW:
-        e.cr.how = VT_CR_LMSW;
-        e.cr.lmsw_value = (uint16_t)gpr_value(v, in->rm);
-        return exit_cr_write(v, &e);
+        return write_msw(v, in, &e);
     case INSN_CLTS:
         e.cr.how = VT_CR_CLTS;
         return exit_cr_write(v, &e);
     default:
-        return refuse_operand(v);
+        return exit_unknown(v, exit); /* its bytes were changed since: nothing to go by */
     }
 }
 

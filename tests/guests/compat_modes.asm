@@ -50,6 +50,23 @@ tests:
  mov eax, cr0
  and eax, 1
  CHECK "lmsw cannot clear PE", eax, 1
+ mov dword [msw], 0xdeadbeef
+ smsw [msw]
+ smsw ebx
+ and ebx, 0xffff
+ or ebx, 0xdead0000
+ CHECK "smsw to memory: 16 bits", [msw], ebx
+ or bl, 8
+ mov [msw], bx
+ lmsw [msw]
+ mov eax, cr0
+ and eax, 8
+ CHECK "lmsw from memory: TS", eax, 8
+ mov word [msw], 0xfff0
+ lmsw [msw]
+ mov eax, cr0
+ and eax, 0xb
+ CHECK "lmsw from memory: four bits, PE stays", eax, 1
  ; TSC and TSC_ADJUST
  WR 0x3b, 0, 0
  WR 0x10, 0x100, 0
@@ -280,4 +297,6 @@ bits 32
  and eax, 0x7fffffff
  mov cr0, eax
  ret
+align 4
+msw: dd 0
 %include "compat_end.inc"
