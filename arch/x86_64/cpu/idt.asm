@@ -5,9 +5,11 @@ default rel
 
 extern trap_dispatch
 extern no_stack_start, no_stack_end
+extern no_gs_start, no_gs_end
 global idt_stubs, idt_nmi_stub, cpu_idle_wait, cpu_idle_window, cpu_idle_end, nmi_unblock
 
 STUB_SIZE       equ 16
+VECTOR_DB       equ 1
 VECTOR_NMI      equ 2
 ERROR_VECTORS   equ 0x60227d00      ; EXC_WITH_ERROR_CODE of isa/exception.h; idt.c asserts that they are equal
 
@@ -21,10 +23,34 @@ idt_stubs:
     push    0
 %endif
     push    strict dword vector
+%if vector == VECTOR_DB
+    jmp     strict near debug_exception
+%else
     jmp     strict near trap_common
+%endif
 %assign vector vector + 1
 %endrep
     align STUB_SIZE
+
+; Bochs quirk: a guest's single step that waits behind MOV SS or STI for an instruction that exits comes to the host, just
+; after VMRUN, where GS is the guest's (section .text.no_gs). It is nobody's then.
+debug_exception:
+    push    rax
+    push    rcx
+    mov     rax, [rsp + 32]         ; the interrupted RIP
+    lea     rcx, [no_gs_start]
+    cmp     rax, rcx
+    jb      .ours
+    lea     rcx, [no_gs_end]
+    cmp     rax, rcx
+    jae     .ours
+    pop     rcx
+    pop     rax
+    add     rsp, 16                 ; vector, error code
+    iretq
+.ours:
+    pop     rcx
+    pop     rax
 
 trap_common:
     push    rax

@@ -8,7 +8,7 @@
 
 %include "arch/x86_64/svm/svm_offsets.inc"
 
-section .text
+section .text.no_gs progbits alloc exec nowrite align=16
 global svm_run
 extern svm_decode
 extern svm_new_asid
