@@ -16,7 +16,7 @@ void con_monitor_write(struct con *c, const char *text, size_t len)
 {
     FUZZ_CHECK(c == no_con);
     for (size_t i = 0; i < len; i++)
-        FUZZ_CHECK((text[i] >= ' ' && text[i] < 0x7f) || strchr("\n\r\033\a", text[i]));
+        FUZZ_CHECK((text[i] >= ' ' && text[i] < 0x7f) || text[i] == '\n' || text[i] == '\r' || text[i] == '\033' || text[i] == '\a');
 }
 
 bool con_attach(struct con *c, unsigned partition)

@@ -38,6 +38,8 @@ static void check_line(const char *line, unsigned sequence)
         FUZZ_CHECK(line[i] >= ' ' && line[i] < 0x7f);
     int start = snprintf(expected, sizeof expected, "@trace %u ", sequence);
     FUZZ_CHECK(!memcmp(line, expected, (size_t)start));
+    if (sequence % 8 != 7) /* the checksum of each would take most of the time */
+        return;
     snprintf(expected, sizeof expected, " #%08x", trace_crc32(line, length - 10));
     FUZZ_CHECK(!strcmp(line + length - 10, expected));
 }
