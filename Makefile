@@ -4,7 +4,8 @@ ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 SHELL := /bin/bash
-B := build
+# `make DEBUG=1`: with run-time checks of the order of locks, in a folder of its own.
+B := build$(if $(DEBUG),/debug)
 
 # Each step is one short line; `make V=1` shows the commands.
 ifeq ($(V),)
@@ -29,6 +30,7 @@ HV_CFLAGS += -fno-tree-loop-distribute-patterns
 else
 HV_CFLAGS += -isystem $(shell $(CC) -print-resource-dir)/include -fno-builtin
 endif
+HV_CFLAGS += -DLOCK_ORDER_CHECKED=$(if $(DEBUG),1,0)
 HV_LDFLAGS := -nostdlib -static -T arch/x86_64/cpu/image.ld -z max-page-size=4096 -z noexecstack --gc-sections \
   --build-id=none --no-warn-rwx-segments
 
@@ -121,7 +123,7 @@ PURE_FILES += hv/vm/cpuid.c $(wildcard arch/x86_64/vmx/entry_check*.c arch/x86_6
 PURE_FILES += $(wildcard hv/trace/explain*.c)
 PURE_FILES += hv/vm/access.c hv/vm/delivery.c hv/vm/exit_detail.c hv/vm/exit_info.c hv/vm/fetch.c hv/vm/look.c hv/vm/postmortem.c hv/vm/linear.c hv/vm/task_segment.c hv/vm/task_switch.c
 PURE_C := $(PURE_FILES) $(filter-out hv/lib/str.c hv/part/create.c hv/part/start.c hv/part/life.c hv/part/control.c, $(sort $(foreach d,$(PURE_DIRS),$(wildcard $d/*.c))))
-TEST_CFLAGS := -std=gnu11 -D_DEFAULT_SOURCE -O1 -g -I. -I$(B)/gen -fsanitize=address,undefined -fno-sanitize-recover=all $(WARN)
+TEST_CFLAGS := -std=gnu11 -D_DEFAULT_SOURCE -DLOCK_ORDER_CHECKED=1 -O1 -g -I. -I$(B)/gen -fsanitize=address,undefined -fno-sanitize-recover=all $(WARN)
 PURE_O := $(PURE_C:%.c=$(B)/host/%.o)
 SCRIPT_TESTS := $(sort $(wildcard tests/unit/scripts/test_*.py))
 TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(shell find tests/unit -name 'test_*.c')))
@@ -238,6 +240,7 @@ run: image
 
 test: setup
 	@+$(MAKE) --no-print-directory all guests
+	@+$(MAKE) --no-print-directory all DEBUG=1
 	@$(MAKE) --no-print-directory -s unit >$(B)/unit.log; cat $(B)/unit.log
 	scripts/run-boot-tests --jobs $(JOBS) --after $(B)/unit.log
 

@@ -155,10 +155,27 @@ static void clock_start(void)
     log_line("lapic: timer at %llu kHz", (unsigned long long)(machine.lapic_timer_hz / 1000));
 }
 
+/* ---- the order of locks, in debug builds ---- */
+
+static struct lock_held *locks_held_here(void)
+{
+    static struct lock_held held[PCPU_MAX];
+    return &held[pcpu_this()->index];
+}
+
+static void lock_order_broken(const char *wanted, const char *held)
+{
+    panic("lock order: %s is wanted while %s is held", wanted, held);
+}
+
+/* ---- the boot CPU ---- */
+
 void bringup_boot_cpu(const struct boot_info *info)
 {
     machine.info = info;
     cpu_init_boot();
+    if (LOCK_ORDER_CHECKED)
+        lock_order_start(locks_held_here, lock_order_broken);
     pages_start(info);
     tables_start(info);
     acpi_start(info);

@@ -215,12 +215,29 @@ static void run_overflow(void)
 }
 static void run_reset(void) { power_reset(); }
 
+/* What a debug build has to notice, on one CPU and long before two could meet in it. */
+static void run_lock_order(void)
+{
+    static spinlock_t inner = SPINLOCK_INIT(LOCK_RUN_QUEUE), outer = SPINLOCK_INIT(LOCK_PARTITION);
+    spin_lock(&outer);
+    spin_lock(&inner);
+    spin_unlock(&inner);
+    spin_unlock(&outer);
+    log_line("selftest: two locks in the right order");
+    spin_lock(&inner);
+    spin_lock(&outer);
+    spin_unlock(&outer);
+    spin_unlock(&inner);
+    log_line("selftest: two locks in the wrong order, and nobody noticed (is this no debug build?)");
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
 } tests[] = {
     { "cpu", run_all }, { "panic", run_panic }, { "null", run_null }, { "text", run_text },
     { "nmi", run_nmi }, { "panic-other", run_panic_other }, { "nx", run_nx }, { "overflow", run_overflow }, { "reset", run_reset },
+    { "lock-order", run_lock_order },
 };
 
 static void on_own_stack(void *arg)

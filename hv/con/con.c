@@ -33,6 +33,7 @@ static void unlock_with_news(struct con *c)
 void con_init(struct con *c, const struct con_hooks *hooks)
 {
     memset(c, 0, sizeof *c);
+    c->lock = (spinlock_t)SPINLOCK_INIT(LOCK_CON);
     c->hooks = *hooks;
 }
 

@@ -12,7 +12,7 @@ static struct {
     struct log_ring *ring;
     struct { log_sink_t put; void *ctx; } sinks[MAX_SINKS];
     unsigned sink_count;
-} logger;
+} logger = { .lock = SPINLOCK_INIT(LOCK_LOG) };
 
 /* Before log_init() lines go here, so that none is lost. */
 static union {

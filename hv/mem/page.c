@@ -207,7 +207,7 @@ static void fill_zone(struct page_allocator *a, const struct page_zone *z)
 enum page_result page_init(struct page_allocator *a, uint64_t offset, page_bug_t bug,
                            const struct page_range *ranges, size_t count)
 {
-    *a = (struct page_allocator){ .lock = SPINLOCK_INIT, .offset = offset, .bug = bug };
+    *a = (struct page_allocator){ .lock = SPINLOCK_INIT(LOCK_PAGES), .offset = offset, .bug = bug };
     if (!make_zones(a, ranges, count) || !place_metadata(a))
         return PAGE_BAD_RANGE;
     /* Backwards, so that the lists start with the lowest memory: the part that is mapped first. */

@@ -96,6 +96,7 @@ enum partition_result partition_create(struct page_allocator *pages, const struc
     struct partition *p = hpa_to_ptr(self);
     str_copy(p->name, sizeof p->name, config->name);
     p->index = index;
+    p->lock = (spinlock_t)SPINLOCK_INIT(LOCK_PARTITION);
     p->config = config;
     p->files = files;
     p->epoch = epoch;

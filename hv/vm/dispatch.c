@@ -429,8 +429,10 @@ bool dispatch_inspect(struct vcpu *v, inspector_t fn, void *ctx)
 void dispatch_init(housekeeper_t housekeeper)
 {
     keep_house = housekeeper;
-    for (unsigned i = 0; i < PCPU_MAX; i++)
+    for (unsigned i = 0; i < PCPU_MAX; i++) {
+        dispatchers[i].lock = (spinlock_t)SPINLOCK_INIT(LOCK_RUN_QUEUE);
         sched_rq_init(&dispatchers[i].rq, i);
+    }
 }
 
 void dispatch_loop(void)

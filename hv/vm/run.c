@@ -165,6 +165,8 @@ static inline __attribute__((always_inline)) enum vcpu_next run(struct vcpu *v, 
         int64_t spent = account(v, kind, left, now);
         if (trace)
             trace_handled(record, vcpu, kind, spent);
+        if (LOCK_ORDER_CHECKED)
+            lock_order_none();
         kind = vt_enter(&vt.run, vcpu, ticks);
         v = kept;
         vcpu = v->vt;

@@ -1,7 +1,8 @@
 /* Any bytes typed to the monitor, over any answers of the hypervisor: what it prints is printable, and it asks only for
  * partitions that there are.
- * covers: hv/shell/shell.c hv/shell/shell_command.c hv/shell/shell_trace.c hv/shell/shell_complete.c hv/shell/shell_screen.c
+ * covers: hv/shell/shell.c hv/shell/shell_command.c hv/shell/shell_trace.c hv/shell/shell_complete.c hv/shell/shell_screen.c hv/shell/shell_explain.c hv/shell/shell_policy.c
  * max_len: 64 */
+#include "arch/x86_64/vt/vt.h"
 #include "hv/shell/shell.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -192,8 +193,35 @@ static void on_machine(void *ctx, enum shell_machine what)
     FUZZ_CHECK(what <= SHELL_REBOOT);
 }
 
+static unsigned on_why(void *ctx, size_t partition, const struct shell_printer *out)
+{
+    on_info(ctx, partition, out);
+    return noise % (VT_EXIT_KINDS + 1);
+}
+
+static bool on_control_state(void *ctx, size_t partition, unsigned control, struct shell_control *out)
+{
+    (void)ctx;
+    *out = (struct shell_control){ (control + noise) % 4, control * noise, (uint64_t)noise << control % 57 };
+    return partition < partition_count;
+}
+
+static const char *on_switch_controls(void *ctx, size_t partition, uint64_t on, uint64_t off)
+{
+    (void)ctx;
+    FUZZ_CHECK(partition < partition_count && !(on & off));
+    return noise & 32 ? "it does not want to" : NULL;
+}
+
+static void on_self_check(void *ctx, const struct shell_printer *out)
+{
+    (void)ctx;
+    out->line(out->ctx, "whole, but for \033");
+}
+
 static const struct shell_ops ops = {
-    .version = "Trapeze", .backend = on_backend, .postmortem = on_postmortem, .trace_machine = on_trace_machine, .trace = on_trace,
+    .version = "Trapeze", .why = on_why, .control_state = on_control_state, .switch_controls = on_switch_controls,
+    .self_check = on_self_check, .backend = on_backend, .postmortem = on_postmortem, .trace_machine = on_trace_machine, .trace = on_trace,
     .instruction = on_instruction, .dump_begin = on_dump_begin, .dump_line = on_dump_line, .dump_end = on_dump_end,
     .step_begin = on_step_begin, .step_poll = on_step_poll, .step_cancel = on_step_cancel, .partitions = on_partitions, .control = on_control, .info = on_info, .vga_text = on_vga_text,
     .exits = on_exits, .cpus = on_cpus, .log_tail = on_log_tail, .machine = on_machine,
