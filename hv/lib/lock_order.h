@@ -1,8 +1,7 @@
 /* The one global order of locks: while a lock is held, only locks further down in the list may be taken; of several with one
- * name the one at the lower address comes first. Debug builds (make DEBUG=1) check each taking before they wait, so that
- * an inversion is reported the first time it happens, and not when two CPUs meet in it; LOCK_ORDER_CHECKED, from the Makefile,
- * is then 1. docs/architecture.md says what
- * each lock guards. */
+ * name the one at the lower address comes first. Debug builds (make DEBUG=1, which sets LOCK_ORDER_CHECKED) check each taking
+ * before they wait, so that an inversion is reported the first time it happens, and not when two CPUs meet in it.
+ * docs/architecture.md says what each lock guards. */
 #ifndef HV_LIB_LOCK_ORDER_H
 #define HV_LIB_LOCK_ORDER_H
 
