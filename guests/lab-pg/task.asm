@@ -88,8 +88,6 @@ leave_32:
     mov eax, TASK_DATA
     mov ss, ax
     mov esp, resume
-    push 2                      ; a CALL or an interrupt has set NT, and the next IRET would go back
-    popfd
     cmp byte [exits_known], 0
     je .back
     mov eax, LAST_EXIT          ; before anything else exits
@@ -105,6 +103,8 @@ leave_32:
     mov [query_result + 16], ecx
     mov [query_result + 24], edx
 .back:
+    push 2                      ; a CALL or an interrupt has set NT, and the next IRET would go back
+    popfd
     xor eax, eax
     str ax
     mov [outcome + FRAME_RAX], eax
