@@ -5,6 +5,7 @@
 #define RSDP_SIZE_1 20u
 #define RSDP_SIZE_2 36u
 #define MAX_TABLE   MiB(4) /* the largest DSDTs known are below 1 MiB */
+#define MAX_ENTRIES 256u   /* of a root table: one of 4 MiB may name half a million tables, each 4 MiB to add up */
 
 void acpi_problem_add(struct acpi_info *info, const char *signature, uint64_t address, const char *what)
 {
@@ -127,9 +128,12 @@ static void root_parse(const struct acpi_mem *mem, uint64_t address, unsigned wi
         return;
     }
     info->present = true;
-    for (size_t at = ACPI_HEADER_SIZE; range_fits(at, width, root.size); at += width)
+    size_t end = MIN(root.size, ACPI_HEADER_SIZE + (size_t)MAX_ENTRIES * width);
+    for (size_t at = ACPI_HEADER_SIZE; range_fits(at, width, end); at += width)
         if (acpi_get(root, at, width) != 0) /* OVMF without tables leaves an empty slot */
             table_parse(mem, acpi_get(root, at, width), info);
+    if (end < root.size)
+        acpi_problem_add(info, (const char *)root.at, address, "it names more tables than any firmware has: the rest is left out");
 }
 
 void acpi_parse(const struct acpi_mem *mem, uint64_t rsdp, struct acpi_info *info)

@@ -247,6 +247,24 @@ TEST(an_empty_slot_of_the_root_table_is_no_problem)
     CHECK_EQ(info.cpu_count, 3);
 }
 
+TEST(a_root_table_with_too_many_entries_does_not_keep_the_boot_waiting)
+{
+    enum { AT_LONG = 0x2000, ENTRIES = 300 };
+    build_machine();
+    for (unsigned i = 0; i < ENTRIES; i++)
+        put(AT_LONG + 36 + 8 * i, i < 256 ? BASE + AT_HPET : BASE + AT_MADT, 8);
+    table(AT_LONG, "XSDT", 36 + 8 * ENTRIES);
+    put(AT_RSDP + 24, BASE + AT_LONG, 8);
+    seal_rsdp();
+    parse();
+    CHECK(info.present);
+    CHECK_EQ(info.hpet_address, 0xfed00000);
+    CHECK_EQ(info.table_count, ACPI_MAX_TABLES);
+    CHECK_EQ(info.cpu_count, 0); /* named beyond the limit only */
+    CHECK_EQ(info.problem_count, 1);
+    CHECK(strstr(info.problems[0].what, "more tables"));
+}
+
 TEST(a_table_with_a_wrong_checksum_is_left_out_and_named)
 {
     build_machine();
