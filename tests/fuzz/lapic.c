@@ -92,6 +92,7 @@ static void access_msr(struct vlapic *v, uint8_t op, struct fuzz_input *in)
                                        : vlapic_read_msr(v, msr, &value, now);
     FUZZ_CHECK(vlapic_in_x2apic(v) || result == VLAPIC_FAULT);
     FUZZ_CHECK(result == VLAPIC_FAULT || msr < VLAPIC_MSR_FIRST + 64);
+    FUZZ_CHECK(!vlapic_msr_write_is_virtualized(msr) || msr < VLAPIC_MSR_FIRST + 64);
     FUZZ_CHECK(op & 1 || result == VLAPIC_OK || !vlapic_in_x2apic(v) || !vlapic_msr_read_is_plain(msr));
 }
 

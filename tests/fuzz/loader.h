@@ -68,7 +68,7 @@ static void loader_run(const uint8_t *data, size_t size)
     const struct load_request request = {
         .kernel = { "kernel", in.at, in.left, NULL }, .initrd = choices & 16 ? part : (struct load_file){ 0 },
         .modules = &part, .module_count = choices >> 5 & 1, .cmdline = choices & 64 ? "console=ttyS0" : NULL,
-        .flat = rare & 128, .flat_address = (rare & 15u) << 12, .layout = &loader_layout, .rsdp_gpa = choices & 128 ? LAYOUT_ROM : 0, .rsdp = choices & 128 ? &rsdp : NULL,
+        .flat = rare & 128, .flat_address = (rare & 127u) << 13, .layout = &loader_layout, .rsdp_gpa = choices & 128 ? LAYOUT_ROM : 0, .rsdp = choices & 128 ? &rsdp : NULL,
     };
     enum load_status status = load_image(&request, &memory, &result, error, sizeof error);
     FUZZ_CHECK(memchr(error, 0, sizeof error));
