@@ -1,5 +1,6 @@
 /* Runs a harness without libFuzzer over the files and folders named (or over its corpus, for `make unit`), and ends with
- * "N passed, N failed". An input that breaks an invariant ends the program before that line, so the run has failed. */
+ * "1 passed, 0 failed": a corpus counts as one test. An input that breaks an invariant ends the program before that line, so
+ * the run has failed. */
 #include "tests/fuzz/fuzz.h"
 
 #include <dirent.h>
@@ -50,6 +51,6 @@ int main(int argc, char **argv)
         replay(argv[i]);
     if (argc == 1)
         replay(corpus);
-    printf("%u passed, 0 failed\n", replayed);
+    printf("%u inputs replayed\n%d passed, %d failed\n", replayed, replayed > 0, replayed == 0);
     return !replayed;
 }
