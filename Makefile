@@ -185,13 +185,13 @@ $(B)/lint/%.c.ok: %.c
 	$(Q)clang --analyze -Xclang -analyzer-output=text -Xclang -analyzer-werror \
 	  $(ANALYZER_OFF:%=-Xclang -analyzer-disable-checker -Xclang %) $(filter-out -fsyntax-only -W%,$(ALONE_CFLAGS)) \
 	  -isystem $(CLANG_INCLUDE) -MMD -MP -MT $@ -MF $(@:.ok=.d) -o /dev/null $<
-	$(Q)sparse -std=gnu11 -m64 -Wall -Wno-cast-truncate -Wno-decl -Wsparse-error -I. -I$(B)/gen -isystem $(shell gcc -print-file-name=include) $<
+	$(Q)sparse -std=gnu11 -m64 -Wall -Wno-cast-truncate -Wno-decl -Wsparse-error $(filter -D%,$(HV_CFLAGS)) -I. -I$(B)/gen -isystem $(shell gcc -print-file-name=include) $<
 	@touch $@
 lint: setup
 	@+$(MAKE) --no-print-directory $(GEN) $(B)/gen/hv/part/dsdt.h
 	@+$(MAKE) --no-print-directory $(LINTED)
 	@mkdir -p $(B)/lint/cppcheck
-	cppcheck -q --enable=warning,portability,performance --error-exitcode=1 --std=c11 -I. -I$(B)/gen '-D__attribute__(x)=' \
+	cppcheck -q --enable=warning,portability,performance --error-exitcode=1 --std=c11 $(filter -D%,$(HV_CFLAGS)) -I. -I$(B)/gen '-D__attribute__(x)=' \
 	  --suppressions-list=scripts/cppcheck.txt --cppcheck-build-dir=$(B)/lint/cppcheck $(HV_C)
 
 # The same source in another folder must give the same bytes.
