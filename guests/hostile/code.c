@@ -21,9 +21,11 @@ static const struct { uint8_t bytes[4]; uint8_t count, random; } instructions[] 
 void code_random(uint8_t *to, unsigned bytes, bool wide)
 {
     uint8_t *end = to + bytes;
-    bool pure = chance_one_in(8);
+    bool pure = chance_one_in(8) && !no_breakpoints;
     while (to < end - 16 && !pure) {
         unsigned i = (unsigned)chance_below(sizeof instructions / sizeof instructions[0]);
+        if (no_breakpoints && instructions[i].bytes[0] == 0x0f && instructions[i].bytes[1] == 0x23)
+            continue; /* MOV to DR */
         if (chance_one_in(3))
             *to++ = (uint8_t)(wide && chance_one_in(2) ? 0x48 : chance_one_in(2) ? 0x66 : chance_one_in(2) ? 0x67 : 0x64);
         for (unsigned k = 0; k < instructions[i].count; k++)

@@ -9,6 +9,7 @@ enum { CPUID_TRAPEZE = 0x40000101, CALM_EVERY = 16, REPORT_EVERY = 16, GROUPS = 
 
 static const struct action *const groups[GROUPS] = { port_actions, mmio_actions, register_actions, interrupt_actions, code_actions,
                                                      table_actions, mode_actions };
+bool no_breakpoints;
 static uint64_t seed, life;
 
 static const struct action *choose(void)
@@ -62,6 +63,7 @@ void guest_main(const char *cmdline)
 {
     uint64_t lives = cmdline_number(cmdline, "lives=", 4), actions = cmdline_number(cmdline, "actions=", 500);
     bool tell = cmdline_has(cmdline, "tell");
+    no_breakpoints = cmdline_has(cmdline, "no-breakpoints");
     seed = cmdline_number(cmdline, "seed=", 1);
     life = cpuid(CPUID_TRAPEZE, 0).ecx;
     world_init();

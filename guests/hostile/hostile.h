@@ -63,6 +63,7 @@ extern uint8_t scratch[SCRATCH_PAGES][PAGE];
 extern uint64_t tables[16][512];
 
 /* ---- the actions ---- */
+extern bool no_breakpoints; /* QEMU 7.2 forgets which of its breakpoints are a guest's, and crashes when DR7 is written */
 struct action {
     const char *name;
     void (*run)(void);

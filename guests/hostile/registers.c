@@ -74,6 +74,8 @@ static void paging_root(void)
 static void debug(void)
 {
     uint64_t spots[4];
+    if (no_breakpoints)
+        return;
     for (unsigned i = 0; i < 4; i++)
         spots[i] = chance_one_in(3) ? chance_value() : chance_one_in(2) ? chance_address() : (uint64_t)scratch;
     write_dr0(spots[0]);

@@ -4,7 +4,7 @@
 #include "lib/interrupt.h"
 #include "lib/print.h"
 
-enum { IA32_EFER = 0xc0000080, EFER_WANTED = 0x500, PRESENT_WRITE_USER = 7, LARGE = 1 << 7, ENTRY_SIZE = 16, STACK = 8192,
+enum { DR7_RESET = 0x400, IA32_EFER = 0xc0000080, EFER_WANTED = 0x500, PRESENT_WRITE_USER = 7, LARGE = 1 << 7, ENTRY_SIZE = 16, STACK = 8192,
        STORM = 300, STEPS = 64, VECTOR_DB = 1, VECTOR_NMI = 2, FIRST_INTERRUPT = 32, IST_EXCEPTION = 1, IST_NMI = 2, IST_INTERRUPT = 3 };
 enum { KBC_DATA = 0x60, KBC_COMMAND = 0x64, RTC_INDEX = 0x70, RTC_DATA = 0x71, RTC_B = 0x0b, COM1_IER = 0x3f9, COM1_MCR = 0x3fc,
        IOAPIC_PINS = 24, IOAPIC_FIRST_PIN = 0x10, APIC_BASE_MODE = 0xc00, APIC_BASE_ENABLE = 0x800, APIC_TPR = 0x80,
@@ -127,7 +127,8 @@ void world_restore(void)
     world_load(0);
     if ((rdmsr(IA32_EFER) & ~UINT64_C(1)) != EFER_WANTED)
         wrmsr(IA32_EFER, EFER_WANTED);
-    write_dr7(0x400);
+    if (read_dr7() != DR7_RESET)
+        write_dr7(DR7_RESET);
     asm volatile("push $2; popfq");
 }
 
