@@ -10,6 +10,7 @@
 #include "hv/trace/explain.h"
 #include "hv/version.h"
 #include "hv/vm/dispatch.h"
+#include "hv/vm/hw_fields.h"
 #include "hv/vm/postmortem.h"
 #include "hv/vm/why.h"
 
@@ -184,11 +185,24 @@ static void info(void *ctx, size_t index, const struct shell_printer *out)
     const struct partition *p = partitions[index];
     char state[128];
     partition_state_text(p, state, sizeof state);
-    say(out, "%s: %s; %s", p->name, state, vt.name);
+    say(out, "%s: %s; %s (info %s fields: its %s)", p->name, state, vt.name, p->name, vt.dump_name);
     for (unsigned i = 0; i < p->vcpu_count; i++)
         show_vcpu(p->vcpus[i], out);
     show_memory(p, out);
     show_devices(p, out);
+}
+
+static void fields(void *ctx, size_t index, const struct shell_printer *out)
+{
+    (void)ctx;
+    if (index >= partition_count || !partitions[index])
+        return;
+    const struct partition *p = partitions[index];
+    for (unsigned i = 0; i < p->vcpu_count; i++) {
+        say(out, "vCPU %u: %s", i, vt.dump_name);
+        if (!hw_fields_print(p->vcpus[i], out->line, out->ctx))
+            say(out, "  its pCPU is busy, so it cannot be read now; try again");
+    }
 }
 
 static const char *backend(void *ctx)
@@ -284,6 +298,7 @@ const struct shell_ops monitor_ops = {
     .partitions = list_partitions,
     .control = control,
     .info = info,
+    .fields = fields,
     .why = why,
     .postmortem = postmortem,
     .vga_text = vga_text,

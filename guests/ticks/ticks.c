@@ -103,8 +103,8 @@ void guest_main(const char *cmdline)
     interrupt_set(PIC_VECTOR, on_pit);
     interrupt_set(LAPIC_VECTOR, on_lapic);
     pic_init(PIC_VECTOR, 1);
-    pit_start(pit_rate);
     const char *lapic_mode = start_lapic(clock.tsc_hz);
+    pit_start(pit_rate); /* after that, which takes its time: ticks from before `start` would count, too */
     uint64_t start = rdtsc(), clock_start = kvm_clock_ns();
     interrupts_on();
     print("ticks: PIT at %d Hz by the PIC, LAPIC timer at %d Hz (%s)\n", pit_rate, LAPIC_RATE, lapic_mode);

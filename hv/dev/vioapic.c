@@ -54,6 +54,14 @@ void vioapic_set_line(void *vioapic, unsigned pin, bool level)
         deliver(io, pin);
 }
 
+uint8_t vioapic_edge_vector(const struct vioapic *io, unsigned pin)
+{
+    uint64_t entry = io->entries[pin];
+    uint8_t mode = entry >> 8 & 7;
+    bool has_vector = mode == APIC_FIXED || mode == APIC_LOWEST_PRIORITY;
+    return has_vector && !(entry & (ENTRY_MASKED | ENTRY_LEVEL)) ? (uint8_t)entry : 0;
+}
+
 void vioapic_eoi(struct vioapic *io, uint8_t vector)
 {
     for (unsigned pin = 0; pin < VIOAPIC_PINS; pin++) {

@@ -27,6 +27,9 @@ extern const struct dev_ops vioapic_ops;
 /* An input pin changes its level; fits struct irq_line. */
 void vioapic_set_line(void *vioapic, unsigned pin, bool level);
 
+/* The vector that an edge at this pin asks for; 0: it is masked, or asks for none. */
+uint8_t vioapic_edge_vector(const struct vioapic *io, unsigned pin);
+
 /* A local APIC finished a level-triggered vector: lines that are still asserted interrupt again. */
 void vioapic_eoi(struct vioapic *io, uint8_t vector);
 

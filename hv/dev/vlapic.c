@@ -255,6 +255,12 @@ bool vlapic_post(struct vlapic *v, uint8_t vector, bool level)
     return !(atomic_exchange(&v->posted.outstanding, 1) & 1);
 }
 
+bool vlapic_holds(const struct vlapic *v, uint8_t vector)
+{
+    bool posted = atomic_load(&v->posted.requests[vector >> 6]) >> (vector & 63) & 1;
+    return posted || (vlapic_register(v, VECTOR_OFFSET(APIC_IRR, vector)) & VECTOR_BIT(vector));
+}
+
 void vlapic_collect_posted(struct vlapic *v)
 {
     atomic_exchange(&v->posted.outstanding, 0); /* first: a request posted from here on sets it again */

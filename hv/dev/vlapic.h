@@ -139,6 +139,8 @@ static inline bool vlapic_is_timer_register(uint64_t offset)
 void vlapic_accept(struct vlapic *v, uint8_t vector, bool level);
 /* From any CPU. True: the owner has to be told (it has not collected since the last true). */
 bool vlapic_post(struct vlapic *v, uint8_t vector, bool level);
+/* From any CPU: posted or requested, and not yet taken. */
+bool vlapic_holds(const struct vlapic *v, uint8_t vector);
 /* By the owner, before it looks at vlapic_pending(): takes in what was posted. */
 void vlapic_collect_posted(struct vlapic *v);
 static inline void vlapic_collect(struct vlapic *v)

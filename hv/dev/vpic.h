@@ -38,6 +38,12 @@ void vpic_set_irq(struct vpic *pic, unsigned irq, bool level);
 /* The CPU's INTA cycle: returns the vector. With nothing left to acknowledge it is the spurious IRQ 7's (or 15's). */
 uint8_t vpic_ack(struct vpic *pic);
 static inline bool vpic_intr(const struct vpic *pic) { return pic->intr_level; }
+/* Does an unmasked request of `irq` wait to be acknowledged? */
+static inline bool vpic_holds(const struct vpic *pic, unsigned irq)
+{
+    const struct vpic_chip *chip = &pic->chip[irq >> 3];
+    return chip->irr & ~chip->imr & 1u << (irq & 7);
+}
 /* Input `irq` as a line to hand to a device. */
 struct irq_line vpic_line(struct vpic *pic, unsigned irq);
 

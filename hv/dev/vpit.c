@@ -197,14 +197,41 @@ static void drive(struct vpit *pit, bool level)
     irq_line_set(&pit->irq, level);
 }
 
+static void give_up(struct vpit *pit, uint64_t edges)
+{
+    pit->coalesced += edges;
+    pit->owed -= edges;
+}
+
+static vtime_t period_ns(const struct vpit_channel *c) { return ns_from_ticks(c->count, VPIT_HZ); }
+
+/* How many edges may wait for their turn: a second's worth of ticks; else one. */
+static uint64_t most_owed(const struct vpit_channel *c)
+{
+    return periodic(c) && c->loaded && period_ns(c) > VPIT_MIN_INTERVAL_NS ? MAX(VPIT_HZ / c->count, 1u) : 1;
+}
+
+/* While the last tick is still held, ask again in a quarter of the period. */
+static bool held_back(struct vpit *pit, vtime_t now)
+{
+    const struct vpit_channel *c = &pit->channel[0];
+    if (now < MAX(pit->not_before, pit->ask_at))
+        return true;
+    if (!pit->controllers.hold_it || !pit->controllers.hold_it(pit->controllers.ctx))
+        return false;
+    pit->ask_at = now + MAX(period_ns(c) / 4, (vtime_t)VPIT_MIN_INTERVAL_NS);
+    return true;
+}
+
 static void deliver(struct vpit *pit, vtime_t now)
 {
-    bool too_soon = periodic(&pit->channel[0]) && now < pit->not_before;
-    if (!pit->owed || too_soon)
+    uint64_t most = most_owed(&pit->channel[0]);
+    if (pit->owed > most)
+        give_up(pit, pit->owed - most);
+    if (!pit->owed || (periodic(&pit->channel[0]) && held_back(pit, now)))
         return;
     pit->edges++;
-    pit->coalesced += pit->owed - 1;
-    pit->owed = 0;
+    pit->owed--;
     pit->not_before = now + VPIT_MIN_INTERVAL_NS;
     pit->irq_level = true;
     irq_line_set(&pit->irq, false);
@@ -232,7 +259,7 @@ static vtime_t interrupt_deadline(const struct vpit *pit, int64_t tick)
 {
     const struct vpit_channel *c = &pit->channel[0];
     if (pit->owed)
-        return pit->not_before;
+        return MAX(pit->not_before, pit->ask_at);
     vtime_t at = moment_of(next_edge(c, tick));
     return periodic(c) ? MAX(at, pit->not_before) : at;
 }
@@ -304,6 +331,13 @@ static void set_mode(struct vpit_channel *c, uint8_t value)
     c->write_high = c->read_high = c->count_latched = c->status_latched = false;
 }
 
+/* A new mode or count of channel 0: what was overdue by the old one is nobody's any more. */
+static void start_anew(struct vpit *pit)
+{
+    give_up(pit, pit->owed);
+    pit->ask_at = 0;
+}
+
 static void write_control(struct vpit *pit, uint8_t value, int64_t tick)
 {
     unsigned which = value >> CW_CHANNEL_SHIFT;
@@ -313,10 +347,8 @@ static void write_control(struct vpit *pit, uint8_t value, int64_t tick)
         latch_count(&pit->channel[which], tick);
     } else {
         set_mode(&pit->channel[which], value);
-        if (which == 0) {
-            pit->coalesced += pit->owed;
-            pit->owed = 0;
-        }
+        if (which == 0)
+            start_anew(pit);
     }
 }
 
@@ -383,6 +415,8 @@ static void vpit_write(void *dev, uint64_t offset, unsigned size, uint64_t value
         write_control(pit, (uint8_t)value, tick);
     } else {
         write_counter(&pit->channel[offset], (uint8_t)value, tick);
+        if (offset == 0)
+            start_anew(pit);
     }
     drive(pit, c->mode == 0 ? out_level(c, tick) : true);
 }
@@ -391,15 +425,16 @@ static void vpit_write(void *dev, uint64_t offset, unsigned size, uint64_t value
 static void vpit_reset(void *dev, vtime_t now)
 {
     struct vpit *pit = dev;
-    *pit = (struct vpit){ .irq = pit->irq, .irq_level = true };
+    *pit = (struct vpit){ .irq = pit->irq, .controllers = pit->controllers, .irq_level = true };
     for (unsigned i = 0; i < VPIT_CHANNELS; i++)
         pit->channel[i] = (struct vpit_channel){ .mode = 2, .access = ACCESS_BOTH, .gate = i < 2, .seen = tick_at(now) };
 }
 
-void vpit_init(struct vpit *pit, struct irq_line irq0)
+void vpit_init(struct vpit *pit, struct irq_line irq0, struct vpit_controllers controllers)
 {
     memset(pit, 0, sizeof *pit);
     pit->irq = irq0;
+    pit->controllers = controllers;
     vpit_reset(pit, 0);
 }
 

@@ -2,12 +2,14 @@
  * "8254 Programmable Interval Timer" data sheet.
  *
  * Nothing ticks: counts and outputs are computed from `now`. Channel 0 drives IRQ 0. Policy for it:
- * - each rising edge of OUT is delivered as an edge (line low, then high) by expire(); if several are overdue then, they
- *   become one edge, and the others are counted in `coalesced`, so that lost ticks can be shown, never guessed;
+ * - each rising edge of OUT is delivered as an edge (line low, then high) by expire();
+ * - a guest that counts periodic ticks gets the overdue ones, too, one by one: the next as soon as the interrupt controllers
+ *   hold the last one no more. At most a second's worth waits, and none outlives a new mode or count: what is given up is
+ *   counted in `coalesced`, so that lost ticks can be shown, never guessed. In the other modes overdue edges become one;
  * - the low phases of the periodic modes and of the strobes are not events of their own: the line stays high until the
  *   next edge (OUT as read by the guest is exact, though);
- * - periodic edges that would come faster than one in VPIT_MIN_INTERVAL_NS are coalesced, so that a guest cannot
- *   drown the machine in timer events. */
+ * - periodic edges that would come faster than one in VPIT_MIN_INTERVAL_NS become one, so that a guest cannot drown the
+ *   machine in timer events. */
 #ifndef HV_DEV_VPIT_H
 #define HV_DEV_VPIT_H
 
@@ -40,13 +42,21 @@ struct vpit_channel {
     uint8_t latched_status;
 };
 
+/* Asked before a periodic tick: does the last one still wait in an interrupt controller, where the two would be one? */
+struct vpit_controllers {
+    bool (*hold_it)(void *ctx);
+    void *ctx;
+};
+
 struct vpit {
     struct vpit_channel channel[VPIT_CHANNELS];
     uint8_t port61;             /* the writable bits */
     struct irq_line irq;
+    struct vpit_controllers controllers;
     bool irq_level;
     uint64_t owed;              /* edges not delivered yet */
     vtime_t not_before;         /* the next periodic edge is not delivered before this */
+    vtime_t ask_at;             /* ... nor before this, when the controllers are to be asked again */
     vtime_t deadline;           /* what expire() last answered ... */
     vtime_t quiet_until;        /* ... and the moment before which nothing at all changes by itself; 0: not known */
     uint64_t edges, coalesced;
@@ -56,7 +66,7 @@ extern const struct dev_ops vpit_ops;
 extern const struct dev_ports vpit_ports[VPIT_PORT_RANGES];
 
 /* At reset no channel counts: the data sheet leaves the state undefined until a control word. */
-void vpit_init(struct vpit *pit, struct irq_line irq0);
+void vpit_init(struct vpit *pit, struct irq_line irq0, struct vpit_controllers controllers);
 /* Whether the speaker's input is enabled and channel 2 runs: what one would hear, in Hz (0: silence). */
 uint32_t vpit_speaker_hz(const struct vpit *pit);
 

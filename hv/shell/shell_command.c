@@ -76,8 +76,14 @@ static void print_line(void *shell, const char *text)
 
 static void run_info(struct shell *s, command_t *self, call_t *call)
 {
-    (void)self;
-    s->ops->info(s->ops->ctx, call->partition, &(struct shell_printer){ print_line, s });
+    const struct shell_printer out = { print_line, s };
+    const struct shell_words *w = call->words;
+    size_t index;
+    bool fields = shell_is_word(w, 2, "fields");
+    if (w->count < 2 || w->count > 3 || (w->count == 3 && !fields))
+        shell_usage(s, self);
+    else if (shell_partition_word(s, self->name, w, 1, &index))
+        (fields ? s->ops->fields : s->ops->info)(s->ops->ctx, index, &out);
 }
 
 static void run_screen(struct shell *s, command_t *self, call_t *call)
@@ -193,7 +199,8 @@ const struct shell_command shell_commands[] = {
     { "stop", .usage = NAME, .help = "End a guest, as if its power was cut.", .action = SHELL_STOP, .run = run_control },
     { "start", .usage = NAME, .help = "Boot a stopped guest.", .action = SHELL_START, .run = run_control },
     { "restart", .usage = NAME, .help = "Stop and start a guest.", .action = SHELL_RESTART, .run = run_control },
-    { "info", .usage = NAME, .help = "Show a guest's registers, memory map and devices.", .run = run_info },
+    { "info", "NAME [fields]", "Show a guest's registers, memory map and devices; or its VMCS or VMCB, field by field.",
+      SHELL_WORDS, .run = run_info },
     { "screen", .usage = NAME, .help = "Show a guest's VGA text screen.", .run = run_screen },
     { "exits", "[NAME] [--watch]", "Count exits by kind, with what they cost; without NAME all guests'.", SHELL_WORDS, .run = shell_run_exits },
     { "trace", "NAME [N] [KIND]", "Show a guest's last N exits and events (20); of one kind. trace dump [N]: all CPUs', for scripts/trace.",

@@ -69,6 +69,8 @@ struct shell_ops {
     const char *(*control)(void *ctx, size_t partition, enum shell_action action);
     /* Registers, memory map, devices, in lines of at most 79 characters. */
     void (*info)(void *ctx, size_t partition, const struct shell_printer *out);
+    /* What the hardware itself keeps of each vCPU, by the manual's names. */
+    void (*fields)(void *ctx, size_t partition, const struct shell_printer *out);
     /* What was noted when the partition could not go on; false: it never was so. */
     bool (*postmortem)(void *ctx, size_t partition, const struct shell_printer *out);
     /* The partition's last exit in a few lines; returns its kind, enum vt_exit_kind, or VT_EXIT_KINDS: none yet. */

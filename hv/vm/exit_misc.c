@@ -8,6 +8,7 @@
 #include "hv/lib/log.h"
 #include "hv/vm/dispatch.h"
 #include "hv/vm/exits.h"
+#include "hv/vm/hw_fields.h"
 #include "hv/vm/operand.h"
 
 static inline enum vcpu_next answer_cpuid(struct vcpu *v, const struct cpuid_regs *r)
@@ -327,7 +328,10 @@ static void log_text(void *ctx, const char *text)
 enum vcpu_next exit_entry_failed(struct vcpu *v, const struct vt_exit *exit)
 {
     log_line("%s: the CPU refused to enter the guest (reason 0x%x); rules broken:", v->part->name, exit->raw);
-    vt.explain_entry(v->vt, log_text, v->part->name);
+    if (!vt.explain_entry(v->vt, log_text, v->part->name)) {
+        log_line("%s:   none that Trapeze knows; the whole %s follows", v->part->name, vt.dump_name);
+        hw_fields_print_loaded(v, log_text, v->part->name);
+    }
     partition_fail(v, "VM entry failed (the broken rules are above)");
     return VCPU_RESUME;
 }

@@ -73,7 +73,7 @@ static void local_event(void *ctx, enum apic_mode mode)
 
 const struct vlapic_ops vcpu_lapic_ops = { .send_ipi = send_ipi, .eoi = broadcast_eoi, .local = local_event };
 
-/* A PC's wiring: the sixteen ISA interrupts go to both controllers; the timer, IRQ 0, arrives at the IOAPIC's pin 2. */
+/* A PC's wiring: the sixteen ISA interrupts go to both controllers; the timer, IRQ 0, arrives at a pin of its own. */
 void partition_set_gsi(void *part, unsigned gsi, bool level)
 {
     struct partition *p = part;
@@ -83,7 +83,7 @@ void partition_set_gsi(void *part, unsigned gsi, bool level)
     }
     if (gsi < VPIC_IRQS)
         vpic_set_irq(&p->pic, gsi, level);
-    vioapic_set_line(&p->ioapic, gsi == 0 ? 2 : gsi, level);
+    vioapic_set_line(&p->ioapic, gsi == 0 ? IOAPIC_TIMER_PIN : gsi, level);
 }
 
 /* ---- timers ------------------------------------------------------------------------------------------------------ */

@@ -43,6 +43,19 @@ static void pic_output(void *ctx, unsigned number, bool level)
         vcpu_kick(p->vcpus[0], VCPU_REQ_EVENT);
 }
 
+/* IRQ 0 on its way: latched by the PIC and not yet given to vCPU 0, or asked for by the IOAPIC and not yet taken. */
+static bool tick_is_held(void *ctx)
+{
+    const struct partition *p = ctx;
+    if (vpic_holds(&p->pic, 0) && vlapic_accepts_extint(&p->vcpus[0]->lapic))
+        return true;
+    uint8_t vector = vioapic_edge_vector(&p->ioapic, IOAPIC_TIMER_PIN);
+    for (unsigned i = 0; vector && i < p->vcpu_count; i++)
+        if (vlapic_holds(&p->vcpus[i]->lapic, vector))
+            return true;
+    return false;
+}
+
 static struct irq_line gsi(struct partition *p, unsigned number)
 {
     return (struct irq_line){ partition_set_gsi, p, number };
@@ -53,7 +66,7 @@ static void init_chips(struct partition *p)
     const struct dev_request off = { request_power_off, p }, reset = { request_reset, p };
     vpic_init(&p->pic, (struct irq_line){ pic_output, p, 0 });
     vioapic_init(&p->ioapic, IOAPIC_ID, partition_route, p);
-    vpit_init(&p->pit, gsi(p, 0));
+    vpit_init(&p->pit, gsi(p, 0), (struct vpit_controllers){ tick_is_held, p });
     vrtc_init(&p->rtc, gsi(p, VRTC_IRQ), p->epoch, 0);
     vrtc_set_memory(&p->rtc, p->layout.low_top, p->layout.high_top ? p->layout.high_top - LAYOUT_ABOVE_4G : 0);
     vkbc_init(&p->kbc, gsi(p, 1), gsi(p, 12), reset);

@@ -263,6 +263,7 @@ static inline void vcpu_ud(struct vcpu *v) { vcpu_exception(v, 6, false, 0); }
 void partition_set_gsi(void *part, unsigned gsi, bool level);  /* an irq_line's set; partition.lock held */
 extern const struct vlapic_ops vcpu_lapic_ops;
 void partition_route(void *part, const struct apic_message *message); /* from an IOAPIC pin */
+#define IOAPIC_TIMER_PIN 2 /* where IRQ 0 arrives */
 void partition_timers_changed(struct partition *p);            /* after an access to a device; lock held */
 
 /* ---- dispatch.c: which vCPU a pCPU runs ---- */

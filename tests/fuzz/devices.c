@@ -76,6 +76,8 @@ static void on_exit_status(void *ctx, uint32_t status) { (void)ctx, (void)status
 
 static struct irq_line gsi(unsigned number) { return (struct irq_line){ on_gsi, NULL, number }; }
 
+static bool tick_is_held(void *ctx) { (void)ctx; return vpic_holds(&pc.pic, 0); }
+
 static void init_chips(void)
 {
     const struct dev_request request = { on_request, NULL };
@@ -85,7 +87,7 @@ static void init_chips(void)
     pc.now = 0;
     vpic_init(&pc.pic, (struct irq_line){ on_intr, NULL, 0 });
     vioapic_init(&pc.ioapic, 0, on_message, NULL);
-    vpit_init(&pc.pit, gsi(0));
+    vpit_init(&pc.pit, gsi(0), (struct vpit_controllers){ tick_is_held, NULL });
     vrtc_init(&pc.rtc, gsi(VRTC_IRQ), 1700000000, 0);
     vrtc_set_memory(&pc.rtc, GiB(3), GiB(1));
     vkbc_init(&pc.kbc, gsi(1), gsi(12), request);

@@ -43,5 +43,6 @@ const struct vt_ops svm_ops = {
     .nested_flush = svm_nested_flush,
     .snapshot = svm_snapshot,
     .explain_entry = svm_explain_entry,
+    .dump_name = "VMCB",
     .dump = svm_dump,
 };

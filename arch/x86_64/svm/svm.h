@@ -145,7 +145,7 @@ void svm_request_window(struct vt_vcpu *v, bool interrupt, bool nmi);
 void svm_stop_stepping(struct svm_vcpu *v);
 
 /* explain.c */
-void svm_explain_entry(struct vt_vcpu *v, void (*line)(void *ctx, const char *text), void *ctx);
-void svm_dump(struct vt_vcpu *v, void (*line)(void *ctx, const char *text), void *ctx);
+unsigned svm_explain_entry(struct vt_vcpu *v, void (*line)(void *ctx, const char *text), void *ctx);
+void svm_dump(struct vt_vcpu *v, void (*field)(void *ctx, const struct vt_hw_field *f), void *ctx);
 
 #endif

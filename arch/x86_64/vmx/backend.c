@@ -53,5 +53,6 @@ const struct vt_ops vmx_ops = {
     .nested_flush = vmx_nested_flush,
     .snapshot = vmx_snapshot,
     .explain_entry = vmx_explain_entry,
+    .dump_name = "VMCS",
     .dump = vmx_dump,
 };

@@ -3,7 +3,7 @@
 #include "hv/lib/fmt.h"
 
 static const struct { uint32_t encoding; const char *name; } field_names[] = {
-#define NAME_ROW(name, encoding, width) { encoding, #name },
+#define NAME_ROW(name, encoding, width, title) { encoding, #name },
     VMCS_FIELDS(NAME_ROW)
 #undef NAME_ROW
 };

@@ -1,4 +1,4 @@
-/* Why the CPU refused an entry, in words; and the VMCS by its fields' names. */
+/* Why the CPU refused an entry, in words; and the VMCS by its fields' names. What this CPU does not have is left out. */
 #include "arch/x86_64/cpu/features.h"
 #include "arch/x86_64/cpu/fixup.h"
 #include "arch/x86_64/vmx/entry_check.h"
@@ -9,9 +9,9 @@
 #define MAX_VIOLATIONS 16
 
 static const struct { uint32_t field; const char *name; } fields[] = {
-#define FIELD_NAME(name, encoding, width) { encoding, #name },
-    VMCS_FIELDS(FIELD_NAME)
-#undef FIELD_NAME
+#define FIELD_TITLE(name, encoding, width, title) { encoding, title },
+    VMCS_FIELDS(FIELD_TITLE)
+#undef FIELD_TITLE
 };
 
 static uint64_t read_field(void *ctx, uint32_t field)
@@ -28,20 +28,17 @@ static uint64_t read_msr(void *ctx, uint32_t msr)
     return rdmsr_safe(msr, &value) ? value : 0;
 }
 
-void vmx_dump(struct vt_vcpu *vt, void (*line)(void *ctx, const char *text), void *ctx)
+void vmx_dump(struct vt_vcpu *vt, void (*field)(void *ctx, const struct vt_hw_field *f), void *ctx)
 {
     (void)vt;
     for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
-        char text[80];
-        uint64_t value;
-        if (!vmread_try(fields[i].field, &value))
-            continue;
-        fmt_print(text, sizeof text, "%-44s %016lx", fields[i].name, value);
-        line(ctx, text);
+        struct vt_hw_field f = { .name = fields[i].name, .where = fields[i].field };
+        if (vmread_try(fields[i].field, &f.value))
+            field(ctx, &f);
     }
 }
 
-void vmx_explain_entry(struct vt_vcpu *vt, void (*line)(void *ctx, const char *text), void *ctx)
+unsigned vmx_explain_entry(struct vt_vcpu *vt, void (*line)(void *ctx, const char *text), void *ctx)
 {
     struct vmx_vcpu *v = vmx_of(vt);
     struct entry_check_cpu cpu;
@@ -55,8 +52,5 @@ void vmx_explain_entry(struct vt_vcpu *vt, void (*line)(void *ctx, const char *t
         entry_violation_print(text, sizeof text, &found[i]);
         line(ctx, text);
     }
-    if (count)
-        return;
-    line(ctx, "none that Trapeze knows; the whole VMCS follows");
-    vmx_dump(vt, line, ctx);
+    return count;
 }

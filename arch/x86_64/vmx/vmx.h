@@ -117,8 +117,8 @@ void vmx_apic_mode(struct vt_vcpu *v, bool enabled, bool x2apic);
 void vmx_tpr_threshold(struct vt_vcpu *v, uint8_t class);
 
 /* explain.c */
-void vmx_explain_entry(struct vt_vcpu *v, void (*line)(void *ctx, const char *text), void *ctx);
-void vmx_dump(struct vt_vcpu *v, void (*line)(void *ctx, const char *text), void *ctx);
+unsigned vmx_explain_entry(struct vt_vcpu *v, void (*line)(void *ctx, const char *text), void *ctx);
+void vmx_dump(struct vt_vcpu *v, void (*field)(void *ctx, const struct vt_hw_field *f), void *ctx);
 
 
 

@@ -155,6 +155,13 @@ struct vt_vcpu {
     /* the rest is the backend's */
 };
 
+/* A field of the structure that holds a vCPU for the hardware. */
+struct vt_hw_field {
+    const char *name;  /* as in the manual; a constant */
+    uint64_t value;
+    uint32_t where;    /* VMCS: its encoding, VMCB: its offset */
+};
+
 enum vt_status { VT_OK, VT_NO_MEMORY, VT_UNSUPPORTED };
 
 struct vt_ops;
@@ -229,11 +236,12 @@ struct vt_ops {
     void (*set_tsc_offset)(struct vt_vcpu *v, uint64_t offset);
     void (*nested_flush)(hpa_t nested_root); /* after an entry of the nested tables was made stricter, on this pCPU */
 
-    /* Explain the failed entry: one line per broken rule. */
-    void (*explain_entry)(struct vt_vcpu *v, void (*line)(void *ctx, const char *text), void *ctx);
+    /* Explain the failed entry: one line per broken rule; returns how many. */
+    unsigned (*explain_entry)(struct vt_vcpu *v, void (*line)(void *ctx, const char *text), void *ctx);
     void (*snapshot)(struct vt_vcpu *v, struct vt_snapshot *out); /* while it is loaded: several registers in one go */
-    /* The hardware's own names and values (VMCS or VMCB), for `info`. */
-    void (*dump)(struct vt_vcpu *v, void (*line)(void *ctx, const char *text), void *ctx);
+    /* Loaded. The hardware's own fields (VMCS or VMCB), for `info`. */
+    const char *dump_name;
+    void (*dump)(struct vt_vcpu *v, void (*field)(void *ctx, const struct vt_hw_field *f), void *ctx);
 };
 
 const char *vt_exit_name(enum vt_exit_kind kind);

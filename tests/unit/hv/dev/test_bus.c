@@ -327,7 +327,7 @@ static enum bus_result build_pc(void)
     struct dev_request request = counted(&pc.requests);
     bus_init(&pc.bus);
     vpic_init(&pc.pic, record(&pc.intr));
-    vpit_init(&pc.pit, vpic_line(&pc.pic, 0));
+    vpit_init(&pc.pit, vpic_line(&pc.pic, 0), (struct vpit_controllers){ 0 });
     vrtc_init(&pc.rtc, vpic_line(&pc.pic, 8), 0, 0);
     vuart_init(&pc.uart, vpic_line(&pc.pic, 4), (struct dev_output){ 0 });
     vkbc_init(&pc.kbc, vpic_line(&pc.pic, 1), vpic_line(&pc.pic, 12), request);

@@ -10,7 +10,9 @@ static vtime_t at(uint64_t tick) { return ns_from_ticks(tick, VPIT_HZ); }
 static void out(unsigned offset, unsigned value, uint64_t tick) { vpit_ops.write(&pit, offset, 1, value, at(tick)); }
 static unsigned in(unsigned offset, uint64_t tick) { return (unsigned)vpit_ops.read(&pit, offset, 1, at(tick)); }
 static vtime_t expire(uint64_t tick) { return vpit_ops.expire(&pit, at(tick)); }
-static void start(void) { vpit_init(&pit, record(&irq0)); }
+static bool held;
+static bool hold_it(void *ctx) { (void)ctx; return held; }
+static void start(void) { held = false; vpit_init(&pit, record(&irq0), (struct vpit_controllers){ hold_it, NULL }); }
 
 /* Programs a channel for low-then-high access. */
 static void program(unsigned channel, unsigned mode, unsigned count, uint64_t tick)
@@ -91,15 +93,75 @@ TEST(mode_2_delivers_an_edge_per_period)
     CHECK_EQ(pit.coalesced, 0);
 }
 
-TEST(late_periods_become_one_edge_and_are_counted)
+TEST(late_periods_come_one_by_one)
 {
     start();
     program(0, 2, 1000, 0);
-    vtime_t next = expire(5500);
+    vtime_t now = at(5500);
+    for (unsigned i = 1; i <= 4; i++) {
+        CHECK_EQ(vpit_ops.expire(&pit, now), now + VPIT_MIN_INTERVAL_NS);
+        CHECK_EQ(irq0.rises, i);
+        now += VPIT_MIN_INTERVAL_NS;
+    }
+    CHECK_EQ(vpit_ops.expire(&pit, now), at(6001));
+    CHECK_EQ(irq0.rises, 5);
+    CHECK_EQ(pit.coalesced, 0);
+}
+
+TEST(a_late_period_waits_while_the_last_one_is_held)
+{
+    start();
+    program(0, 2, 1000, 0);
+    held = true;
+    vtime_t now = at(2500), quarter = ns_from_ticks(1000, VPIT_HZ) / 4;
+    CHECK_EQ(vpit_ops.expire(&pit, now), now + quarter);
+    CHECK_EQ(irq0.rises, 0);
+    CHECK_EQ(vpit_ops.expire(&pit, now + quarter), now + 2 * quarter);
+    CHECK_EQ(irq0.rises, 0);
+    held = false;
+    now += 2 * quarter;
+    CHECK_EQ(vpit_ops.expire(&pit, now), now + VPIT_MIN_INTERVAL_NS);
     CHECK_EQ(irq0.rises, 1);
-    CHECK_EQ(pit.edges, 1);
-    CHECK_EQ(pit.coalesced, 4);
-    CHECK_EQ(next, at(6001));
+    now += VPIT_MIN_INTERVAL_NS; /* beyond tick 3001 */
+    CHECK_EQ(vpit_ops.expire(&pit, now), now + VPIT_MIN_INTERVAL_NS);
+    CHECK_EQ(vpit_ops.expire(&pit, now + VPIT_MIN_INTERVAL_NS), at(4001));
+    CHECK_EQ(irq0.rises, 3);
+}
+
+TEST(no_more_than_a_second_of_ticks_waits)
+{
+    start();
+    program(0, 2, 11932, 0);
+    held = true;
+    expire(5 * VPIT_HZ);
+    CHECK_EQ(pit.owed, 99);
+    CHECK_EQ(pit.coalesced, 5 * VPIT_HZ / 11932 - 99);
+}
+
+TEST(a_new_count_or_mode_ends_what_waits)
+{
+    for (unsigned control = 0; control < 2; control++) {
+        start();
+        program(0, 2, 11932, 0);
+        held = true;
+        expire(VPIT_HZ / 2);
+        CHECK(pit.owed > 40);
+        control ? out(3, 0x34, VPIT_HZ / 2) : out(0, 0x10, VPIT_HZ / 2);
+        CHECK_EQ(pit.owed, 0);
+        held = false;
+        expire(VPIT_HZ / 2);
+        CHECK_EQ(irq0.rises, 0);
+    }
+}
+
+TEST(in_the_other_modes_nothing_waits)
+{
+    start();
+    held = true;
+    program(0, 0, 1000, 0);
+    expire(5000);
+    CHECK_EQ(irq0.rises, 1);
+    CHECK_EQ(pit.owed, 0);
 }
 
 TEST(mode_3_is_high_for_the_longer_half_and_counts_by_two)

@@ -55,6 +55,12 @@ static void info(void *ctx, size_t partition, const struct shell_printer *out)
     out->line(out->ctx, "a name from the guest: \033[2J");
 }
 
+static void fields(void *ctx, size_t partition, const struct shell_printer *out)
+{
+    (void)ctx, (void)partition;
+    out->line(out->ctx, "  681e Guest RIP");
+}
+
 static bool vga_text(void *ctx, size_t partition, uint8_t cells[SHELL_VGA_ROWS * SHELL_VGA_COLUMNS * 2])
 {
     (void)ctx;
@@ -223,7 +229,7 @@ static void self_check(void *ctx, const struct shell_printer *out)
 }
 
 static const struct shell_ops ops = {
-    .version = "Trapeze 0.1", .backend = backend, .why = why, .postmortem = postmortem, .partitions = partitions, .control = control, .info = info, .vga_text = vga_text,
+    .version = "Trapeze 0.1", .backend = backend, .why = why, .postmortem = postmortem, .partitions = partitions, .control = control, .info = info, .fields = fields, .vga_text = vga_text,
     .exits = exits, .trace_machine = trace_machine, .trace = trace, .instruction = instruction, .dump_begin = dump_begin,
     .dump_line = dump_line, .dump_end = dump_end, .step_begin = step_begin, .step_poll = step_poll, .step_cancel = step_cancel,
     .control_state = control_state, .switch_controls = switch_controls, .cpus = cpus, .log_tail = log_tail,
@@ -385,6 +391,21 @@ TEST(info_s_lines_are_printed_without_control_characters)
     type("info linux\r");
     CHECK(contains("rip ffffffff81000000\r\n"));
     CHECK(contains("a name from the guest: ?[2J\r\n"));
+}
+
+TEST(info_fields_shows_what_the_hardware_keeps_and_no_other_word_does)
+{
+    fresh();
+    type("info linux fields\r");
+    CHECK(contains("  681e Guest RIP\r\n"));
+    CHECK(!contains("rip ffffffff81000000"));
+    fresh();
+    type("info linux feilds\r");
+    CHECK(contains("usage: info NAME [fields]"));
+    CHECK(!contains("Guest RIP"));
+    fresh();
+    type("info nobody fields\r");
+    CHECK(contains("info: there is no partition \"nobody\""));
 }
 
 TEST(screen_shows_the_text_page_in_a_frame_as_printable_text)
