@@ -264,6 +264,9 @@ lab-pg: setup
 	@+$(MAKE) --no-print-directory all $(B)/guests/lab-pg.elf
 	scripts/lab-pg
 
+# lab-N, grade-N: the exercises of docs/lab/README.md.
+include tests/lab/rules.mk
+
 size: $(B)/trapeze.debug
 	size $<
 

@@ -1,6 +1,6 @@
 # Our own small guests: source in guests/NAME/, made into build/guests/NAME.elf (Multiboot 1) or NAME.bin (flat 16-bit).
 # They include nothing of the hypervisor's. guests/README.md lists them.
-OWN_GUESTS := ticks intruder leak bench controls lab-pg witness hostile
+OWN_GUESTS := ticks intruder leak bench controls lab-pg witness hostile exercise
 GUEST_CFLAGS := -std=gnu11 -O2 -ffreestanding -nostdinc -isystem $(shell $(CC) -print-file-name=include) -Iguests \
   -mgeneral-regs-only -mno-red-zone -mcmodel=small -fno-pic -fno-pie -fno-stack-protector -fno-strict-aliasing \
   -fno-asynchronous-unwind-tables -fcf-protection=none -ffunction-sections -Wall -Wextra -Wshadow -Werror \

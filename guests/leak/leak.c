@@ -40,10 +40,10 @@ static unsigned state_count(void)
     return register_state_count + extended_state_count;
 }
 
-static void complain(unsigned index, const char *what, unsigned word, uint64_t seen, uint64_t wanted)
+static void complain(unsigned index, const char *what, const char *when, unsigned word, uint64_t seen, uint64_t wanted)
 {
     if (!failed[index])
-        print("leak: %c: FAIL: %s, word %u: 0x%lx instead of 0x%lx\n", name, what, word, seen, wanted);
+        print("leak: %c: FAIL: %s%s, word %u: 0x%lx instead of 0x%lx\n", name, what, when, word, seen, wanted);
     failed[index] = true;
 }
 
@@ -80,7 +80,7 @@ static void check_first(void)
         present++;
         for (unsigned w = 0; w < s->words; w++)
             if (first[i][w] != s->reset)
-                complain(i, "at the start", w, first[i][w], s->reset);
+                complain(i, s->name, " at the start", w, first[i][w], s->reset);
         wrong += failed[i];
     }
     print("leak: %c: %u of %u states start as after a reset\n", name, present - wrong, present);
@@ -96,7 +96,7 @@ static void check(void)
         s->read(s, words);
         for (unsigned w = 0; w < s->words; w++)
             if (words[w] != expected(s, i, w))
-                complain(i, s->name, w, words[w], expected(s, i, w));
+                complain(i, s->name, "", w, words[w], expected(s, i, w));
     }
 }
 
@@ -110,10 +110,10 @@ static void spin(unsigned general_index)
     leak_spin_ax_dx(ax_dx, AX_DX_TURNS);
     for (unsigned w = 0; w < GENERAL; w++)
         if (words[w] != (pattern(general_index, w) ^ EXPECT_WRONG))
-            complain(general_index, "general registers", w, words[w], pattern(general_index, w) ^ EXPECT_WRONG);
+            complain(general_index, "general registers", "", w, words[w], pattern(general_index, w) ^ EXPECT_WRONG);
     for (unsigned w = 0; w < 2; w++)
         if (ax_dx[w] != (pattern(general_index, 100 + w) ^ EXPECT_WRONG))
-            complain(general_index, "RAX, RDX", w, ax_dx[w], pattern(general_index, 100 + w) ^ EXPECT_WRONG);
+            complain(general_index, "RAX, RDX", "", w, ax_dx[w], pattern(general_index, 100 + w) ^ EXPECT_WRONG);
 }
 
 static void result(unsigned general_index)
