@@ -14,7 +14,6 @@
 #define DELAY_US 1500000
 
 static unsigned seconds;
-static void (*planted)(void);
 
 /* One bit of a byte that belongs to the witness. */
 static void flip_memory(void)
@@ -53,19 +52,26 @@ static const struct {
     void (*plant)(void);
 } faults[] = {
     { "plant=memory", flip_memory }, { "plant=code", flip_code }, { "plant=pages", lose_page }, { "plant=delay", delay },
+    { "plant=nmi", plant_nmi }, { "plant=interrupt", plant_interrupt }, { "plant=spurious", plant_spurious },
+    { "plant=tables", plant_tables }, { "plant=exit", plant_exit }, { "plant=entry", plant_entry },
+    { "plant=allocations", plant_allocations },
+    { "plant=machine-check", plant_machine_check }, { "plant=unloaded", plant_unloaded }, /* last: these end the machine */
 };
+static uint32_t planted; /* bits: faults[] */
 
 void plant_init(const char *cmdline)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(faults); i++)
         if (str_find(cmdline, faults[i].option))
-            planted = faults[i].plant;
+            planted |= 1u << i;
 }
 
 void plant_fault(void)
 {
-    if (!planted || ++seconds != SECONDS)
+    if (!planted || ++seconds < SECONDS)
         return;
-    log_line("plant: now");
-    planted();
+    unsigned next = (unsigned)__builtin_ctz(planted);
+    planted &= planted - 1;
+    log_line("plant: now: %s", faults[next].option);
+    faults[next].plant();
 }

@@ -369,9 +369,11 @@ bool page_check(struct page_allocator *a)
     return good;
 }
 
-void page_fail_nth(struct page_allocator *a, uint64_t n)
+uint64_t page_fail_nth(struct page_allocator *a, uint64_t n)
 {
     spin_lock(&a->lock);
+    uint64_t left = a->fail_at;
     a->fail_at = n;
     spin_unlock(&a->lock);
+    return left;
 }

@@ -83,7 +83,8 @@ uint64_t page_used_bytes(struct page_allocator *a, enum page_owner owner);
  * Blocks that are just being cleared count as given. The lock is held meanwhile: a few instructions a block. */
 bool page_check(struct page_allocator *a);
 
-/* Fault injection: the n-th allocation from now fails, once; 0 turns it off. */
-void page_fail_nth(struct page_allocator *a, uint64_t n);
+/* Fault injection: the n-th allocation from now fails, once; 0 turns it off. Returns how many were still to go of what was
+ * injected before; 0: it has failed. */
+uint64_t page_fail_nth(struct page_allocator *a, uint64_t n);
 
 #endif

@@ -20,7 +20,8 @@ enum partition_result partition_create(struct page_allocator *pages, const struc
                                        const struct partition_config *config, int64_t epoch) MUST_CHECK;
 void partition_destroy(struct partition *p);
 
-/* For a test: boot vCPUs start with a register that no CPU accepts, so that the refused entry is explained. */
+/* For tests: partitions of certain names (start.c) start with a register that no CPU accepts, so that the refused entry is
+ * explained. */
 void partition_spoil_entries(void);
 
 /* Reset everything, load the image, let the vCPUs run. */

@@ -147,6 +147,30 @@ void partition_spoil_entries(void)
     spoil_entries = true;
 }
 
+/* By the partition's name: a register that no CPU accepts. */
+static const struct {
+    const char *name;
+    enum vt_field field;
+    uint64_t value;
+} spoilt[] = {
+    { "spoilt_rflags", VT_RFLAGS, 0 },                        /* bit 1 has to be 1 */
+    { "spoilt_rip", VT_RIP, UINT64_C(1) << 62 },              /* not canonical */
+    { "spoilt_cs", VT_ACCESS + VT_CS, FLAT_CODE64 | VT_ACCESS_DB }, /* L and D */
+    { "spoilt_tr", VT_ACCESS + VT_TR, VT_ACCESS_UNUSABLE },
+    { "spoilt_cr0", VT_CR0, CR0_PG | CR0_ET },                /* without PE */
+    { "spoilt_cr3", VT_CR3, UINT64_C(1) << 52 },              /* no CPU has so many address bits */
+    { "spoilt_cr4", VT_CR4, 0 },                              /* long mode without PAE */
+    { "spoilt_efer", VT_EFER, EFER_LME | EFER_LMA | 1u << 20 }, /* reserved */
+    { "spoilt_dr7", VT_DR7, UINT64_C(1) << 40 },              /* reserved */
+};
+
+static void spoil(struct vcpu *v)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(spoilt); i++)
+        if (!strcmp(v->part->name, spoilt[i].name))
+            vt.set(v->vt, spoilt[i].field, spoilt[i].value);
+}
+
 static void reset_vcpu(struct vcpu *v, const struct load_cpu *c)
 {
     vt.load(v->vt, NULL);
@@ -157,7 +181,7 @@ static void reset_vcpu(struct vcpu *v, const struct load_cpu *c)
     if (v->index == 0)
         set_registers(v, c);
     if (UNLIKELY(spoil_entries))
-        vt.set(v->vt, VT_RFLAGS, 0); /* bit 1 has to be 1 */
+        spoil(v);
     vcpu_apic_changed(v);
     vt.unload(v->vt, false);
     memset(v->exit_count, 0, sizeof v->exit_count);
