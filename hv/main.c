@@ -14,6 +14,7 @@
 #include "drivers/power.h"
 #include "hv/bringup.h"
 #include "hv/con/con.h"
+#include "hv/cycles.h"
 #include "hv/hv_main.h"
 #include "hv/lib/log.h"
 #include "hv/lib/str.h"
@@ -153,6 +154,7 @@ static uint64_t keep_house(void)
     if (terminals_poll_input(&root.terminals))
         root.typing_until = now + TYPING_NS;
     partition_housekeeping();
+    cycles_step();
     if (now - root.measured >= MEASURE_NS)
         measure(now);
     shell_tick(&root.shell, now);
@@ -339,6 +341,7 @@ static void on_own_stack(void *arg)
     create_partitions();
     selfcheck_begin();
     plant_init(root.info->cmdline);
+    cycles_begin(root.info->cmdline);
     log_line("%u CPU%s, %lu MiB free, %u partition%s; Ctrl-] m: monitor, Ctrl-] digit: a guest's console", root.cpus,
              root.cpus == 1 ? "" : "s", page_free_bytes(&machine.pages) >> 20, partition_count,
              partition_count == 1 ? "" : "s");
