@@ -1,4 +1,4 @@
-# Trapeze: the only entry.  make run | test | check | image | bench | hostile | size | clean
+# Trapeze: the only entry.  make run | test | check | image | bench | hostile | faults | size | clean
 MAKEFLAGS += --no-builtin-rules
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
@@ -253,6 +253,14 @@ HOSTILE_OPTIONS ?=
 hostile: setup
 	@+$(MAKE) --no-print-directory all guests
 	scripts/hostile --seeds $(SEEDS) --seed $(SEED) $(BACKEND:%=--backend %) --jobs $(JOBS) $(HOSTILE_OPTIONS)
+
+# Named faults, each shown to be contained: tests/faults/*.faults. On BACKEND=vmx or svm (both on Bochs) or host (unit
+# tests), default all; FAULT=words only those with these in their names.
+FAULT ?=
+.PHONY: faults
+faults: setup
+	@+$(MAKE) --no-print-directory all guests $(TESTS)
+	scripts/faults $(BACKEND:%=--backend %) $(if $(FAULT),--fault '$(FAULT)') --jobs $(JOBS)
 
 bench: setup
 	@+$(MAKE) --no-print-directory all guests
