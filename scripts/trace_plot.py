@@ -20,6 +20,14 @@ def _turns(dump, partition):
             for pcpu, of, _, start, end, _ in trace_perfetto.turns(dump) if of == partition]
 
 
+def _unknown(dump):
+    """What a pCPU did before the first of its records that is in the dump."""
+    first = {}
+    for e in dump.events:
+        first.setdefault(e.pcpu, e.tsc)
+    return ["0 %d %.9f" % (pcpu, _seconds(dump, tsc)) for pcpu, tsc in first.items() if dump.first.get(pcpu)]
+
+
 def _exits(dump, partition, end):
     """Exits a second in each step."""
     step = max(end / STEPS, 1e-9)
@@ -38,13 +46,15 @@ def script(dump, path):
     who = sorted(dump.partitions)
     out = ["set terminal " + TERMINALS[kind], "set output '%s'" % path.replace("'", "''"), "set xrange [0:%.9f]" % end,
            "set multiplot layout 2,1", "set lmargin 14", "set key outside right top", "set rmargin 22", "set grid x"]
+    out.append(_block("unknown", _unknown(dump)))
     for i in who:
         out += [_block("turns%d" % i, _turns(dump, i)), _block("exits%d" % i, _exits(dump, i, end))]
     labels = ", ".join("'pCPU %d' %d" % (pcpu, pcpu) for pcpu in range(dump.pcpus))
     out += ["set ytics (%s)" % labels, "set yrange [-0.6:%g]" % (dump.pcpus - 0.4), "set style fill solid noborder",
             "set title 'Who runs on which pCPU'"]
     style = lambda i: "lc rgb '%s' title '%s'" % (COLOURS[i % len(COLOURS)], dump.partition_name(i).replace("_", "\\_"))
-    out.append("plot " + ", ".join("$turns%d using 1:2:1:3:($2-0.4):($2+0.4) with boxxyerror %s" % (i, style(i)) for i in who))
+    out.append("plot $unknown using 1:2:1:3:($2-0.4):($2+0.4) with boxxyerror lc rgb '#dddddd' title 'not in the dump', " +
+               ", ".join("$turns%d using 1:2:1:3:($2-0.4):($2+0.4) with boxxyerror %s" % (i, style(i)) for i in who))
     out += ["set ytics auto", "set yrange [0:*]", "set ylabel 'exits a second'", "set xlabel 'seconds since the first record'",
             "set title 'Exits'"]
     out.append("plot " + ", ".join("$exits%d using 1:2 with lines lw 1.5 %s" % (i, style(i)) for i in who))

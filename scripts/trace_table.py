@@ -26,8 +26,8 @@ def text(dump):
     for pcpu in sorted(dump.written):
         out.append("pCPU %d: %d of %d records are in this dump" % (
             pcpu, sum(e.pcpu == pcpu for e in dump.events), dump.written[pcpu]))
-    out.append("%-16s %-26s %8s %7s %9s %9s" % ("PARTITION", "EXIT", "COUNT", "SHARE", "MEDIAN", "99 %"))
+    out.append("%-12s %-32s %7s %7s %8s %8s" % ("PARTITION", "EXIT", "COUNT", "SHARE", "MEDIAN", "99 %"))
     for name, kind, count, share, median, high in rows(dump):
-        out.append("%-16s %-26s %8d %6.1f%% %9d %9d" % (name, kind, count, 100 * share, median, high))
+        out.append("%-12s %-32s %7d %6.1f%% %8d %8d" % (name, kind, count, 100 * share, median, high))
     out.append("SHARE is of the partition's TSC ticks in the hypervisor, MEDIAN and 99 % are ticks of one exit.")
     return "\n".join(out)
