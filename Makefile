@@ -262,6 +262,11 @@ faults: setup
 	@+$(MAKE) --no-print-directory all guests $(TESTS)
 	scripts/faults $(BACKEND:%=--backend %) $(if $(FAULT),--fault '$(FAULT)') --jobs $(JOBS)
 
+# docs/testing.md: what runs where, from the tests' own lines. (`make unit` compares.)
+.PHONY: boot-table
+boot-table:
+	$(Q)scripts/run-boot-tests --write-table docs/testing.md
+
 bench: setup
 	@+$(MAKE) --no-print-directory all guests
 	scripts/bench
