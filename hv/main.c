@@ -164,7 +164,8 @@ static uint64_t keep_house(void)
         end_machine(NULL, SHELL_POWEROFF);
     }
     uint64_t latest = now + (now < root.typing_until ? TYPING_POLL_NS : POLL_NS);
-    return ns_to_tsc(MIN(MAX(next, now + POLL_NS / 10), latest));
+    next = MIN(MAX(next, now + POLL_NS / 10), latest);
+    return ns_to_tsc(MIN(next, root.measured + MEASURE_NS)); /* a whole number of the periods that caps are for */
 }
 
 /* ---- partitions -------------------------------------------------------------------------------------------------- */

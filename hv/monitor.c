@@ -39,10 +39,14 @@ static uint64_t total_exits(const struct partition *p)
     return sum;
 }
 
+static uint64_t since(uint64_t before, uint64_t now)
+{
+    return now >= before ? now - before : now; /* restarted: counts anew */
+}
+
 static uint64_t rate(uint64_t before, uint64_t now, uint64_t ns)
 {
-    uint64_t more = now >= before ? now - before : now; /* restarted: counts anew */
-    return more * 1000000 / (ns / 1000 + 1);
+    return since(before, now) * 1000000 / (ns / 1000 + 1);
 }
 
 static void measure_kinds(const struct partition *p, uint64_t ns)
@@ -58,7 +62,7 @@ static uint64_t total_run(const struct partition *p)
 {
     uint64_t sum = 0;
     for (unsigned i = 0; i < p->vcpu_count; i++)
-        sum += p->vcpus[i]->sched.ran_ns;
+        sum += dispatch_ran_ns(p->vcpus[i]);
     return sum;
 }
 
@@ -70,7 +74,7 @@ void monitor_measure(uint64_t now_ns)
         if (!partitions[i])
             continue;
         uint64_t ran = total_run(partitions[i]), exits = total_exits(partitions[i]);
-        rates.part[i].permille = (unsigned)((ran - rates.part[i].ran) * 1000 / ns);
+        rates.part[i].permille = (unsigned)(since(rates.part[i].ran, ran) * 1000 / ns);
         rates.part[i].exits_per_s = rate(rates.part[i].exits, exits, ns);
         measure_kinds(partitions[i], ns);
         rates.part[i].ran = ran;

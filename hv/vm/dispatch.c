@@ -19,7 +19,8 @@ struct dispatcher {
     struct vcpu *loaded;     /* its state is in this pCPU; own */
     const struct partition *last; /* whose vCPU was loaded here last, for comparison only; own */
     struct vcpu *running;    /* in vcpu_run(); own, a hint for others */
-    uint64_t busy_ns;        /* own, a hint for others */
+    uint64_t busy_ns;        /* [lock] */
+    _Atomic uint64_t turn_from; /* host TSC since when rq.current runs and is not charged, 0: it does not; [lock] to end it */
     bool idle;               /* the trace has it already; own */
 } __attribute__((aligned(64)));
 
@@ -236,6 +237,7 @@ static void end_turn(struct dispatcher *d, struct vcpu *v, enum vcpu_next next, 
     spin_lock(&d->lock);
     sched_charge(&d->rq, &v->sched, ran_ns);
     d->busy_ns += ran_ns;
+    atomic_store_explicit(&d->turn_from, 0, memory_order_relaxed);
     if (UNLIKELY(atomic_load(&v->requests) & VCPU_REQ_YIELD))
         atomic_fetch_and(&v->requests, ~(uint32_t)VCPU_REQ_YIELD); /* done by being here */
     bool blocks = next == VCPU_BLOCK && (v->parked || !atomic_load(&v->requests));
@@ -299,6 +301,7 @@ static void run_turn(struct dispatcher *d, const struct decision *turn)
 {
     struct vcpu *v = turn->vcpu, *before = d->loaded;
     uint64_t from = rdtsc(); /* who gets the pCPU pays for the change */
+    atomic_store_explicit(&d->turn_from, from, memory_order_relaxed);
     load(d, v);
     if (turn->waiting_on)
         invite_thief(turn->waiting_on, pcpu_this()->index); /* only now: one just pushed aside was pinned */
@@ -470,8 +473,30 @@ void dispatch_fetch_snapshot(struct vcpu *v)
         cpu_pause();
 }
 
+/* [lock] What the present turn has taken so far. */
+static uint64_t uncharged_ns(struct dispatcher *d)
+{
+    uint64_t from = atomic_load_explicit(&d->turn_from, memory_order_relaxed), now = rdtsc();
+    return from && now > from ? tsc_to_ns(now - from) : 0;
+}
+
+uint64_t dispatch_ran_ns(const struct vcpu *v)
+{
+    unsigned cpu;
+    struct dispatcher *d = lock_queue_of(v, &cpu);
+    uint64_t ns = v->sched.ran_ns + (d->rq.current == &v->sched ? uncharged_ns(d) : 0);
+    spin_unlock(&d->lock);
+    return ns;
+}
+
 void dispatch_get_stats(unsigned cpu, struct dispatch_stats *out)
 {
-    const struct dispatcher *d = &dispatchers[cpu];
-    *out = (struct dispatch_stats){ .busy_ns = d->busy_ns, .running = d->running ? d->running : d->rq.runnable ? d->loaded : NULL, .runnable = d->rq.runnable };
+    struct dispatcher *d = &dispatchers[cpu];
+    spin_lock(&d->lock);
+    *out = (struct dispatch_stats){
+        .busy_ns = d->busy_ns + uncharged_ns(d),
+        .running = d->running ? d->running : d->rq.runnable ? d->loaded : NULL,
+        .runnable = d->rq.runnable,
+    };
+    spin_unlock(&d->lock);
 }

@@ -33,8 +33,11 @@ void dispatch_fetch_snapshot(struct vcpu *v);
 typedef void (*inspector_t)(struct vcpu *v, void *ctx);
 bool dispatch_inspect(struct vcpu *v, inspector_t fn, void *ctx) MUST_CHECK;
 
+/* CPU time that it ever received, its present turn included. */
+uint64_t dispatch_ran_ns(const struct vcpu *v);
+
 struct dispatch_stats {
-    uint64_t busy_ns;          /* time spent in vcpu_run since start */
+    uint64_t busy_ns;          /* time of turns since start, the present one included */
     const struct vcpu *running; /* NULL: idle; may be out of date when read */
     unsigned runnable;
 };
