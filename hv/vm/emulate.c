@@ -251,7 +251,7 @@ static bool has_one_access(const struct insn *insn)
 }
 
 static __attribute__((noinline)) enum vcpu_next execute(struct vcpu *v, const struct vt_exit *exit,
-                                                        struct known_access known, const struct fetch_row *row,
+                                                        const struct known_access *known, const struct fetch_row *row,
                                                         const struct vt_snapshot *regs)
 {
     struct emulation e; /* field by field: clearing all of it costs more than the rest of the set-up */
@@ -269,7 +269,7 @@ static __attribute__((noinline)) enum vcpu_next execute(struct vcpu *v, const st
     cpu.budget = cpu.rflags & RFLAGS_TF ? 1 : REP_BUDGET; /* a single step is one iteration */
     cpu.protected_mode = regs->cr0 & CR0_PE;
     cpu.linear_bits = regs->cr4 & CR4_LA57 ? 57 : 48;
-    e.known = has_one_access(insn) ? known : (struct known_access){ { 0 }, false, false };
+    e.known = has_one_access(insn) ? *known : (struct known_access){ { 0 }, false, false };
     load_segments(v, &cpu, insn->mode, insn);
     const struct exec_bus bus = { &e, bus_read, bus_write, bus_probe, bus_in, bus_out };
     switch (insn_execute(insn, &cpu, &bus)) {
@@ -309,28 +309,28 @@ static __attribute__((noinline)) enum vcpu_next not_fetched(struct vcpu *v, cons
 
 /* The common case in a few steps: a MOV to or from a device known as such, whose access is the one that exited. That the
  * operand's place in the page is the exit's tells that it does not begin on the page before. False: nothing is done. */
-static inline bool move(struct vcpu *v, struct known_access known, const struct fetch_row *row, uint64_t rip)
+static inline bool move(struct vcpu *v, const struct known_access *known, const struct fetch_row *row, uint64_t rip)
 {
     const struct insn *in = &row->insn;
-    uint64_t *gpr = v->vt->gpr, place = known.gpa.raw & (PAGE_SIZE - 1);
+    uint64_t *gpr = v->vt->gpr, place = known->gpa.raw & (PAGE_SIZE - 1);
     uint64_t address = (uint64_t)in->disp + (in->base < VT_GPR_COUNT ? gpr[in->base] : 0);
     if (UNLIKELY((address ^ place) & (PAGE_SIZE - 1)) || UNLIKELY(place > PAGE_SIZE - sizeof(uint32_t)) ||
-        UNLIKELY(!is_device(v, known.gpa)))
+        UNLIKELY(!is_device(v, known->gpa)))
         return false;
     if (row->move == FETCH_LOAD) {
-        if (UNLIKELY(!known.read))
+        if (UNLIKELY(!known->read))
             return false;
-        gpr[in->reg] = (uint32_t)vcpu_mmio_read(v, known.gpa, sizeof(uint32_t));
+        gpr[in->reg] = (uint32_t)vcpu_mmio_read(v, known->gpa, sizeof(uint32_t));
     } else {
-        if (UNLIKELY(!known.write))
+        if (UNLIKELY(!known->write))
             return false;
-        vcpu_mmio_write(v, known.gpa, sizeof(uint32_t), (uint32_t)(row->move == FETCH_STORE ? gpr[in->reg] : in->imm));
+        vcpu_mmio_write(v, known->gpa, sizeof(uint32_t), (uint32_t)(row->move == FETCH_STORE ? gpr[in->reg] : in->imm));
     }
     vt.advance(v->vt, rip + in->length);
     return true;
 }
 
-enum vcpu_next vcpu_emulate(struct vcpu *v, const struct vt_exit *exit, struct known_access known)
+enum vcpu_next vcpu_emulate(struct vcpu *v, const struct vt_exit *exit, const struct known_access *known)
 {
     struct vt_snapshot regs;
     struct fetch_failure failure;

@@ -79,10 +79,11 @@ static __attribute__((noinline)) enum vcpu_next wide(struct vcpu *v, const struc
 
 enum vcpu_next exit_io(struct vcpu *v, const struct vt_exit *exit)
 {
+    static const struct known_access none;
     uint64_t *rax = &v->vt->gpr[VT_RAX];
 
     if (UNLIKELY(exit->io.string))
-        return vcpu_emulate(v, exit, (struct known_access){ .read = false });
+        return vcpu_emulate(v, exit, &none);
     /* RIP first: a write to a reset port ends the partition, and then nothing of it may be touched any more. */
     vt.skip(v->vt);
     if (UNLIKELY(exit->io.size != 1))

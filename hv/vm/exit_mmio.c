@@ -100,14 +100,14 @@ enum vcpu_next exit_mmio(struct vcpu *v, const struct vt_exit *exit)
     }
     if (UNLIKELY(vt.event_pending(v->vt)))
         return delivery_failed(v, "guest-physical", exit->mem.gpa.raw);
-    return vcpu_emulate(v, exit, (struct known_access){ exit->mem.gpa, .read = true, .write = exit->mem.write });
+    return vcpu_emulate(v, exit, &(struct known_access){ exit->mem.gpa, .read = true, .write = exit->mem.write });
 }
 
 enum vcpu_next exit_apic_access(struct vcpu *v, const struct vt_exit *exit)
 {
     if (UNLIKELY(vt.event_pending(v->vt)))
         return delivery_failed(v, "local APIC register", exit->apic.offset);
-    return vcpu_emulate(v, exit, (struct known_access){ GPA(APIC_BASE_DEFAULT + exit->apic.offset), .read = exit->apic.own,
+    return vcpu_emulate(v, exit, &(struct known_access){ GPA(APIC_BASE_DEFAULT + exit->apic.offset), .read = exit->apic.own,
                                                         .write = exit->apic.own && exit->apic.write });
 }
 

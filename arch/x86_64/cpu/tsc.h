@@ -24,12 +24,12 @@ uint64_t tsc_calibrate_lapic(void);
 /* Both truncate; exact to one in 2^32 of the value. */
 static inline uint64_t tsc_to_ns(uint64_t ticks)
 {
-    return (uint64_t)(((unsigned __int128)ticks * tsc_scale.ns_per_tick) >> 32);
+    return mul_shift_32(ticks, tsc_scale.ns_per_tick);
 }
 
 static inline uint64_t ns_to_tsc(uint64_t ns)
 {
-    return (uint64_t)(((unsigned __int128)ns * tsc_scale.ticks_per_ns) >> 32);
+    return mul_shift_32(ns, tsc_scale.ticks_per_ns);
 }
 
 void tsc_delay_us(uint64_t us);
