@@ -5,7 +5,7 @@
 #include "lib/interrupt.h"
 #include "lib/print.h"
 
-enum { PIT_RATE = 100, SLOW_PIT_RATE = 50, LAPIC_RATE = 1000, SECONDS = 5, PIC_VECTOR = 0x20, LAPIC_VECTOR = 0x40,
+enum { PIT_RATE = 100, LAPIC_RATE = 1000, SECONDS = 5, PIC_VECTOR = 0x20, LAPIC_VECTOR = 0x40,
        DEBUG_EXIT = 0xf4, SECONDS_PER_LINE_LATER = 10 };
 
 static volatile uint64_t pit_ticks, lapic_ticks;
@@ -75,11 +75,11 @@ static bool within_one_percent(uint64_t seen, uint64_t expected)
     return off * 100 <= expected;
 }
 
-static void verdict(const char *cmdline, uint32_t pit_rate)
+static void verdict(const char *cmdline)
 {
-    bool right = within_one_percent(pit_ticks, pit_rate * SECONDS) && within_one_percent(lapic_ticks, LAPIC_RATE * SECONDS);
+    bool right = within_one_percent(pit_ticks, PIT_RATE * SECONDS) && within_one_percent(lapic_ticks, LAPIC_RATE * SECONDS);
     print("ticks: rate is %s: PIT %lu of %d, LAPIC %lu of %d in %d s\n", right ? "right" : "WRONG", pit_ticks,
-          pit_rate * SECONDS, lapic_ticks, LAPIC_RATE * SECONDS, SECONDS);
+          PIT_RATE * SECONDS, lapic_ticks, LAPIC_RATE * SECONDS, SECONDS);
     if (cmdline_has(cmdline, "--test"))
         out32(DEBUG_EXIT, !right);
 }
@@ -95,7 +95,6 @@ void guest_main(const char *cmdline);
 void guest_main(const char *cmdline)
 {
     bool always_spin = cmdline_has(cmdline, "spin");
-    uint32_t pit_rate = cmdline_has(cmdline, "slow-pit") ? SLOW_PIT_RATE : PIT_RATE;
     print_init();
     interrupt_init();
     struct clock clock = clock_init();
@@ -104,10 +103,10 @@ void guest_main(const char *cmdline)
     interrupt_set(LAPIC_VECTOR, on_lapic);
     pic_init(PIC_VECTOR, 1);
     const char *lapic_mode = start_lapic(clock.tsc_hz);
-    pit_start(pit_rate); /* after that, which takes its time: ticks from before `start` would count, too */
+    pit_start(PIT_RATE); /* after that, which takes its time: ticks from before `start` would count, too */
     uint64_t start = rdtsc(), clock_start = kvm_clock_ns();
     interrupts_on();
-    print("ticks: PIT at %d Hz by the PIC, LAPIC timer at %d Hz (%s)\n", pit_rate, LAPIC_RATE, lapic_mode);
+    print("ticks: PIT at %d Hz by the PIC, LAPIC timer at %d Hz (%s)\n", PIT_RATE, LAPIC_RATE, lapic_mode);
 
     uint64_t pit_before = 0, lapic_before = 0;
     for (unsigned second = 1;; second++) {
@@ -118,7 +117,7 @@ void guest_main(const char *cmdline)
             print("ticks: second %u: PIT %lu, LAPIC %lu, drift %ld ppm\n", second, pit_now - pit_before,
                   lapic_now - lapic_before, drift_ppm(clock_ns ? clock_ns - clock_start : 0, tsc_ns));
         if (second == SECONDS)
-            verdict(cmdline, pit_rate);
+            verdict(cmdline);
         pit_before = pit_now;
         lapic_before = lapic_now;
     }
