@@ -14,6 +14,7 @@
 #include "drivers/power.h"
 #include "hv/bringup.h"
 #include "hv/con/con.h"
+#include "hv/con/con_alarm.h"
 #include "hv/cycles.h"
 #include "hv/hv_main.h"
 #include "hv/lib/log.h"
@@ -32,6 +33,7 @@
 #include "hv/vm/exits.h"
 #include "hv/vm/output.h"
 #include "hv/vm/tracing.h"
+#include "hv/vm/watchdog.h"
 
 #define CONFIG_FILE     "trapeze.cfg"
 #define POLL_NS         UINT64_C(5000000)    /* keyboard and serial line are looked at this often at least */
@@ -83,6 +85,7 @@ static void say_to_log(void *ctx, const char *text)
 static void end_machine(void *ctx, enum shell_machine what)
 {
     (void)ctx;
+    watchdog_leave(); /* a slow line may take long for what is queued */
     if (root.config.partition_count)
         (void)selfcheck_all(say_to_log, NULL);
     con_panic(&root.con); /* what is queued, and from now on what power.c says, is written at once */
@@ -122,6 +125,11 @@ static void end_in_panic(void)
 {
     con_panic(&root.con);
     monitor_trace_last_words(log_emergency);
+}
+
+static void sound_alarm(bool on)
+{
+    (on ? con_alarm_begin : con_alarm_end)(&root.con);
 }
 
 /* ---- housekeeping: everything that is not a guest's turn, on the boot pCPU ------------------------------------------ */
@@ -277,10 +285,11 @@ static bool asked_to_do_without(const char *feature)
     return false;
 }
 
-/* An NMI ends a guest's stay or a sleep; having ended it is all that was wanted. */
-static void ignore_nmi(void *ctx)
+/* An NMI ends a guest's stay or a sleep; having ended it is all that was wanted, unless it is the watchdog's. */
+static void on_nmi(void *ctx, const struct trap_frame *frame)
 {
     (void)ctx;
+    watchdog_nmi(frame);
 }
 
 /* Bochs quirk, found by trying: without preemption timer a guest with RFLAGS.IF = 0 would keep its CPU for ever. */
@@ -297,7 +306,7 @@ static void enable_virtualization(void)
 {
     unsigned cpu = pcpu_this()->index;
     guest_state_cpu_enable();
-    nmi_set_handler(ignore_nmi, NULL);
+    nmi_set_handler(on_nmi, NULL);
     if (vt.cpu_enable(cpu) != VT_OK)
         panic("CPU %u cannot enter %s operation (the reason is above)", cpu, vt.name);
 }
@@ -315,6 +324,7 @@ static void ap_main(struct pcpu *p)
 {
     (void)p;
     enable_virtualization();
+    plant_cpu();
     dispatch_loop();
 }
 
@@ -330,6 +340,7 @@ static void on_own_stack(void *arg)
     enable_virtualization();
     exit_msr_init();
     dispatch_init(keep_house);
+    watchdog_init(sound_alarm);
     root.cpus = bringup_other_cpus(ap_main);
     start_trace();
     monitor_trace_init(&machine.pages, vt.name);

@@ -1,6 +1,8 @@
 #include "hv/plant.h"
 #include "arch/x86_64/cpu/image.h"
 #include "arch/x86_64/cpu/insn.h"
+#include "arch/x86_64/cpu/irq.h"
+#include "arch/x86_64/cpu/lapic.h"
 #include "arch/x86_64/cpu/tsc.h"
 #include "arch/x86_64/isa/cr.h"
 #include "hv/bringup.h"
@@ -12,6 +14,8 @@
 #define AT_GPA  UINT64_C(0x3ffff0) /* in the last page of its 4 MiB */
 #define SECONDS 4
 #define DELAY_US 1500000
+#define STUCK_US 2500000
+#define STUCK_VECTOR 0x44
 
 static unsigned seconds;
 
@@ -47,11 +51,36 @@ static void delay(void)
     tsc_delay_us(DELAY_US);
 }
 
+/* Not tail calls: the backtrace is to name them. */
+static __attribute__((noinline)) void stuck_here(void)
+{
+    tsc_delay_us(STUCK_US);
+    log_line("plant: over");
+}
+
+static void on_stuck_vector(void *ctx, unsigned vector)
+{
+    (void)ctx, (void)vector;
+    stuck_here();
+    log_line("plant: over on CPU %u", pcpu_this()->index);
+}
+
+static void stuck_other(void)
+{
+    lapic_send(pcpu_at(1)->apic_id, STUCK_VECTOR);
+}
+
+void plant_cpu(void)
+{
+    irq_set_handler(STUCK_VECTOR, on_stuck_vector, NULL);
+}
+
 static const struct {
     const char *option;
     void (*plant)(void);
 } faults[] = {
     { "plant=memory", flip_memory }, { "plant=code", flip_code }, { "plant=pages", lose_page }, { "plant=delay", delay },
+    { "plant=stuck", stuck_here }, { "plant=other-stuck", stuck_other },
     { "plant=nmi", plant_nmi }, { "plant=interrupt", plant_interrupt }, { "plant=spurious", plant_spurious },
     { "plant=tables", plant_tables }, { "plant=exit", plant_exit }, { "plant=entry", plant_entry },
     { "plant=allocations", plant_allocations },

@@ -4,6 +4,7 @@
 #define HV_PLANT_H
 
 void plant_init(const char *cmdline);
+void plant_cpu(void); /* on each CPU but the first */
 
 /* Once a second; from a few seconds after the start on it plants what was asked for, one after the other. */
 void plant_fault(void);

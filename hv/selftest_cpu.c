@@ -38,8 +38,9 @@ static void on_timer(void *ctx, unsigned vector)
     ++*(unsigned *)ctx;
 }
 
-static void on_nmi(void *ctx)
+static void on_nmi(void *ctx, const struct trap_frame *frame)
 {
+    (void)frame;
     ++*(unsigned *)ctx;
 }
 
@@ -151,9 +152,10 @@ static void nmi_storm(void *ctx, unsigned vector)
 }
 
 /* An exception inside the NMI handler ends the blocking of NMIs: the next one nests. */
-static void on_storm_nmi(void *ctx)
+static void on_storm_nmi(void *ctx, const struct trap_frame *frame)
 {
     uint64_t value;
+    (void)frame;
     ++*(unsigned *)ctx;
     storm_nested += storm_depth++ != 0;
     if (load64_safe((const void *)16, &value))

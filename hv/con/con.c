@@ -1,3 +1,4 @@
+#include "hv/con/con_alarm.h"
 #include "hv/con/con_emit.h"
 #include "hv/con/con_view.h"
 #include "hv/lib/fmt.h"
@@ -165,25 +166,11 @@ void con_monitor_write(struct con *c, const char *text, size_t len)
     unlock_with_news(c);
 }
 
-static void write_line_now(struct con *c, const char *text, size_t len)
-{
-    char piece[PIECE];
-    if (len && text[len - 1] == '\n')
-        len--;
-    for (size_t at = 0, n; at < len; at += n) {
-        n = MIN(len - at, sizeof piece);
-        for (size_t i = 0; i < n; i++)
-            piece[i] = con_emit_printable(text[at + i]);
-        write_now(c, piece, n);
-    }
-    write_now(c, "\r\n", 2);
-}
-
 void con_log_sink(void *con, const char *text, size_t len)
 {
     struct con *c = con;
-    if (c->panicking) {
-        write_line_now(c, text, len);
+    if (c->panicking || c->alarmed) {
+        con_alarm_line(c, text, len);
         return;
     }
     spin_lock(&c->lock);

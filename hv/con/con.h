@@ -71,6 +71,8 @@ struct con {
     _Atomic bool news;            /* something was written or typed since con_poll last began */
     _Atomic uint64_t due;         /* without news, con_poll has nothing to do before that */
     _Atomic bool panicking;
+    _Atomic bool alarmed;         /* con_alarm.h */
+    bool alarm_polls;             /* and `polling` was set for it */
     bool polled;                  /* con_poll was called: from then on nobody waits for a terminal */
     uint64_t drawn;               /* when draw() was last called */
     struct con_hooks hooks;

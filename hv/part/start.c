@@ -11,6 +11,9 @@
 #include "hv/vm/apic_page.h"
 #include "hv/vm/dispatch.h"
 #include "hv/vm/tracing.h"
+#include "hv/vm/watchdog.h"
+
+#define ZERO_PIECE MiB(64)
 
 static bool write_memory(void *ctx, gpa_t gpa, const void *data, uint64_t len)
 {
@@ -197,12 +200,25 @@ void partition_release(struct partition *p)
         dispatch_unpark(p->vcpus[i], VCPU_REQ_EVENT | VCPU_REQ_TIMER | VCPU_REQ_CLOCK);
 }
 
+/* Of many gigabytes this takes seconds. */
+static bool zero_all(struct partition *p)
+{
+    for (unsigned i = 0; i < p->layout.slot_count; i++) {
+        const struct layout_slot *s = &p->layout.slots[i];
+        for (uint64_t at = 0; at < s->size; at += ZERO_PIECE) {
+            if (!zero_memory(p, GPA(s->gpa + at), MIN(ZERO_PIECE, s->size - at)))
+                return false;
+            watchdog_beat();
+        }
+    }
+    return true;
+}
+
 enum partition_result partition_start(struct partition *p)
 {
     struct load_result loaded;
-    for (unsigned i = 0; i < p->layout.slot_count; i++)
-        if (!zero_memory(p, GPA(p->layout.slots[i].gpa), p->layout.slots[i].size))
-            return PARTITION_NO_MEMORY;
+    if (!zero_all(p))
+        return PARTITION_NO_MEMORY;
     if (!apic_page_map(p))
         return PARTITION_NO_MEMORY;
     if (!load(p, &loaded)) {

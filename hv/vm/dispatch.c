@@ -6,6 +6,7 @@
 #include "arch/x86_64/cpu/pcpu.h"
 #include "arch/x86_64/cpu/tsc.h"
 #include "hv/vm/tracing.h"
+#include "hv/vm/watchdog.h"
 
 enum { VECTOR_TIMER = 0xf0, VECTOR_KICK = 0xf1 };
 #define LONGEST_TURN (UINT64_C(1) << 31) /* TSC ticks; the backends' timers have 32 bits */
@@ -26,6 +27,7 @@ struct dispatcher {
 
 static struct dispatcher dispatchers[PCPU_MAX];
 static housekeeper_t keep_house;
+static uint64_t longest_turn;           /* ticks: so that the watchdog hears of each pCPU in time */
 static _Atomic uint64_t idle_cpus;      /* bit n: pCPU n is about to sleep or asleep; partner: invite_thief() */
 static uint64_t housekeeping_due;       /* host TSC; the boot pCPU's own */
 /* What the housekeeper asks another pCPU; one at a time. Partner of the state: dispatch_inspect(). */
@@ -306,7 +308,7 @@ static void run_turn(struct dispatcher *d, const struct decision *turn)
     if (turn->waiting_on)
         invite_thief(turn->waiting_on, pcpu_this()->index); /* only now: one just pushed aside was pinned */
     d->running = v;
-    uint64_t until = MIN(turn->until, from + LONGEST_TURN);
+    uint64_t until = MIN(turn->until, from + longest_turn);
     trace_turn(v, before, from, until);
     enum vcpu_next next = vcpu_run(v, until);
     d->running = NULL;
@@ -351,8 +353,11 @@ static void idle(struct dispatcher *d, unsigned me, uint64_t until)
     if (until != VM_TSC_NEVER)
         lapic_timer_arm(until);
     /* Who had too much before the bit was set invited nobody: look once more. */
-    if (!has_work(d) && !steal(d, me))
+    if (!has_work(d) && !steal(d, me)) {
+        watchdog_sleep();
         cpu_idle(); /* a kick that came since is pending in the APIC and wakes it at once */
+        watchdog_wake();
+    }
     atomic_fetch_and(&idle_cpus, ~(UINT64_C(1) << me));
 }
 
@@ -404,6 +409,7 @@ static bool inspect_on(unsigned cpu, struct vcpu *v, inspector_t fn, void *ctx)
     preempt(&dispatchers[cpu], cpu);
     while (atomic_load(&inspection.state) != INSPECT_DONE) {
         uint32_t asked = INSPECT_ASKED;
+        (void)watchdog_look(); /* the other may be stuck in it */
         cpu_pause();
         if (rdtsc() >= until && atomic_compare_exchange_strong(&inspection.state, &asked, INSPECT_NONE))
             return false;
@@ -432,6 +438,7 @@ bool dispatch_inspect(struct vcpu *v, inspector_t fn, void *ctx)
 void dispatch_init(housekeeper_t housekeeper)
 {
     keep_house = housekeeper;
+    longest_turn = MIN(LONGEST_TURN, ns_to_tsc(WATCHDOG_LOOK_NS));
     for (unsigned i = 0; i < PCPU_MAX; i++) {
         dispatchers[i].lock = (spinlock_t)SPINLOCK_INIT(LOCK_RUN_QUEUE);
         sched_rq_init(&dispatchers[i].rq, i);
@@ -447,6 +454,8 @@ void dispatch_loop(void)
     irq_set_handler(VECTOR_KICK, on_interrupt, NULL);
     lapic_timer_setup(VECTOR_TIMER);
     for (;;) {
+        watchdog_beat();
+        uint64_t look_again = watchdog_look();
         if (atomic_load_explicit(&d->yield, memory_order_relaxed)) {
             atomic_store(&d->yield, false); /* before a look at why: whoever comes later sets it again */
             serve_inspection(d, me);
@@ -456,7 +465,7 @@ void dispatch_loop(void)
         if (next.vcpu)
             run_turn(d, &next);
         else if (!steal(d, me))
-            idle(d, me, next.until);
+            idle(d, me, MIN(next.until, look_again));
     }
 }
 

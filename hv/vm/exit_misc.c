@@ -170,7 +170,7 @@ enum vcpu_next exit_exception(struct vcpu *v, const struct vt_exit *exit)
 enum vcpu_next exit_nmi(struct vcpu *v, const struct vt_exit *exit)
 {
     (void)v, (void)exit;
-    nmi_dispatch();
+    nmi_dispatch(NULL);
     nmi_unblock();
     return VCPU_RESUME;
 }

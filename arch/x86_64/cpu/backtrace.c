@@ -5,8 +5,6 @@
 #include "hv/lib/fmt.h"
 #include "hv/lib/log.h"
 
-#define MAX_FRAMES 24
-
 /* The last symbol at or below the address, NULL if there is none. */
 static const struct symbol *symbol_find(uint64_t address)
 {
@@ -42,30 +40,48 @@ static void frame_log(unsigned depth, uint64_t address, uint64_t lookup)
     log_emergency("  #%-2u %016llx %s", depth, (unsigned long long)address, backtrace_name(name, sizeof name, lookup));
 }
 
-static void frameless_caller_log(uint64_t rbp, uint64_t rsp)
+static uint64_t frameless_caller(uint64_t rbp, uint64_t rsp)
 {
     uint64_t top;
-    char name[BACKTRACE_NAME_SIZE];
     if (rsp == 0 || rsp % 8 != 0 || rsp == rbp + 8 || !load64_safe((const void *)(uintptr_t)rsp, &top) || !in_text(top))
-        return;
-    log_emergency("  #?  %016llx %s (on top of the stack)", (unsigned long long)top, backtrace_name(name, sizeof name, top - 1));
+        return 0;
+    return top;
 }
 
-void backtrace_log(uint64_t rip, uint64_t rbp, uint64_t rsp)
+void backtrace_take(struct backtrace *out, uint64_t rip, uint64_t rbp, uint64_t rsp)
 {
-    log_emergency("backtrace:");
-    frame_log(0, rip, rip);
-    frameless_caller_log(rbp, rsp);
-    for (unsigned depth = 1; depth < MAX_FRAMES && rbp != 0 && rbp % 8 == 0; depth++) {
+    *out = (struct backtrace){ .count = 1, .address = { rip }, .frameless = frameless_caller(rbp, rsp) };
+    while (out->count < BACKTRACE_FRAMES && rbp != 0 && rbp % 8 == 0) {
         uint64_t caller_rbp, return_address;
         if (!load64_safe((const void *)(uintptr_t)rbp, &caller_rbp) ||
             !load64_safe((const void *)(uintptr_t)(rbp + 8), &return_address) || return_address == 0)
             return;
-        frame_log(depth, return_address, return_address - 1); /* a call may be its function's last instruction */
+        out->address[out->count++] = return_address;
         if (caller_rbp <= rbp && caller_rbp != 0) {
-            log_emergency("  the chain of frame pointers goes on at %016llx", (unsigned long long)caller_rbp);
+            out->broken_at = caller_rbp;
             return;
         }
         rbp = caller_rbp;
     }
+}
+
+void backtrace_show(const struct backtrace *b)
+{
+    char name[BACKTRACE_NAME_SIZE];
+    log_emergency("backtrace:");
+    frame_log(0, b->address[0], b->address[0]);
+    if (b->frameless)
+        log_emergency("  #?  %016llx %s (on top of the stack)", (unsigned long long)b->frameless,
+                      backtrace_name(name, sizeof name, b->frameless - 1));
+    for (unsigned depth = 1; depth < b->count; depth++)
+        frame_log(depth, b->address[depth], b->address[depth] - 1); /* a call may be its function's last instruction */
+    if (b->broken_at)
+        log_emergency("  the chain of frame pointers goes on at %016llx", (unsigned long long)b->broken_at);
+}
+
+void backtrace_log(uint64_t rip, uint64_t rbp, uint64_t rsp)
+{
+    struct backtrace b;
+    backtrace_take(&b, rip, rbp, rsp);
+    backtrace_show(&b);
 }

@@ -11,6 +11,7 @@ _Static_assert(EXC_WITH_ERROR_CODE == 0x60227d00, "ERROR_VECTORS in idt.asm");
 
 extern const char idt_stubs[], idt_nmi_stub[];
 extern const char cpu_idle_window[], cpu_idle_end[];
+extern const char no_stack_start[], no_stack_end[], no_gs_start[], no_gs_end[]; /* image.ld */
 
 /* On a VM exit the CPU sets the limit to 0xffff; vectors above 255 do not exist, so nothing lies behind it. */
 static _Alignas(4096) struct idt_gate idt[VECTOR_COUNT];
@@ -83,11 +84,22 @@ void idt_load(void)
     lidt(&t);
 }
 
+static bool is_in(const struct trap_frame *frame, const char *start, const char *end)
+{
+    return frame->rip >= (uint64_t)(uintptr_t)start && frame->rip < (uint64_t)(uintptr_t)end;
+}
+
 /* See cpu_idle_wait in idt.asm. */
 static void leave_idle_window(struct trap_frame *frame)
 {
-    if (frame->rip >= (uint64_t)(uintptr_t)cpu_idle_window && frame->rip < (uint64_t)(uintptr_t)cpu_idle_end)
+    if (is_in(frame, cpu_idle_window, cpu_idle_end))
         frame->rip = (uint64_t)(uintptr_t)cpu_idle_end;
+}
+
+/* Just after a VM exit, and on AMD-V around VMRUN: the NMI that ended a guest's stay comes there. */
+static bool is_at_guest(const struct trap_frame *frame)
+{
+    return is_in(frame, no_stack_start, no_stack_end) || is_in(frame, no_gs_start, no_gs_end);
 }
 
 void trap_dispatch(struct trap_frame *frame)
@@ -96,7 +108,7 @@ void trap_dispatch(struct trap_frame *frame)
     if (vector >= VECTOR_FIRST_IRQ) {
         irq_dispatch(vector);
     } else if (vector == EXC_NMI) {
-        nmi_dispatch();
+        nmi_dispatch(is_at_guest(frame) ? NULL : frame);
         leave_idle_window(frame);
     } else if (!fixup_apply(frame)) {
         panic_exception(frame);

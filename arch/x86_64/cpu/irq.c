@@ -42,14 +42,14 @@ void nmi_set_handler(nmi_handler_t fn, void *ctx)
     p->nmi_fn = fn;
 }
 
-void nmi_dispatch(void)
+void nmi_dispatch(const struct trap_frame *frame)
 {
     struct pcpu *p = pcpu_this();
     panic_stop_if_told();
     p->nmi_count++;
     atomic_store_explicit(&p->woken, 1, memory_order_seq_cst);
     if (p->nmi_fn)
-        p->nmi_fn(p->nmi_ctx);
+        p->nmi_fn(p->nmi_ctx, frame);
     else if (p->nmi_count == 1)
         log_emergency("cpu %u: an NMI that nobody asked for (port 61h: %02x)", p->index, inb(0x61));
 }

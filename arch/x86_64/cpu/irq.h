@@ -12,11 +12,12 @@ void irq_set_handler(unsigned vector, irq_handler_t fn, void *ctx);
 /* An interrupt without handler is counted, logged once per CPU, and ended like any other. */
 void irq_dispatch(unsigned vector);
 
-/* On this CPU. fn runs anywhere, between any two instructions: it may only set atomics and use log_emergency. */
+/* On this CPU. fn runs anywhere, between any two instructions: it may only set atomics and use log_emergency. It gets the frame
+ * of what was interrupted; NULL if that was a guest, or the few instructions around one's stay. */
 void nmi_set_handler(nmi_handler_t fn, void *ctx);
 
-/* Also for an NMI that arrived as a VM exit; follow it with nmi_unblock() there. */
-void nmi_dispatch(void);
+/* For an NMI that arrived as a VM exit: with NULL, and followed by nmi_unblock(). */
+void nmi_dispatch(const struct trap_frame *frame);
 
 /* IRET: ends the blocking of NMIs that an NMI or an NMI exit began. */
 void nmi_unblock(void);

@@ -26,7 +26,8 @@ enum host_ist { HOST_IST_NONE = 0, HOST_IST_NMI = 1, HOST_IST_DF = 2, HOST_IST_M
 enum pcpu_state { PCPU_ABSENT = 0, PCPU_STARTING, PCPU_ONLINE, PCPU_FAILED, PCPU_STOPPED };
 
 typedef void (*irq_handler_t)(void *ctx, unsigned vector);
-typedef void (*nmi_handler_t)(void *ctx);
+struct trap_frame;
+typedef void (*nmi_handler_t)(void *ctx, const struct trap_frame *frame);
 
 struct irq_entry {
     irq_handler_t fn; /* NULL: nobody expects it */
