@@ -281,7 +281,8 @@ lab-pg: setup
 include tests/lab/rules.mk
 
 size: $(B)/trapeze.debug
-	size $<
+	@scripts/size
+	@size $<
 
 clean:
 	rm -rf $(B)
