@@ -1,5 +1,6 @@
 #include "hv/monitor.h"
 #include "hv/monitor_policy.h"
+#include "arch/x86_64/cpu/guest_state.h"
 #include "arch/x86_64/cpu/pcpu.h"
 #include "arch/x86_64/isa/cr.h"
 #include "hv/lib/fmt.h"
@@ -295,6 +296,14 @@ static size_t list_cpus(void *ctx, struct shell_cpu *out, size_t max)
     return n;
 }
 
+static void speculation(void *ctx, const struct shell_printer *out)
+{
+    const struct speculation_policy *policy = guest_state_speculation();
+    (void)ctx;
+    for (unsigned m = 0; m < SPECULATION_MEASURES; m++)
+        say(out, "%s", speculation_text(m, policy->state[m]));
+}
+
 /* .machine is the composition root's. */
 const struct shell_ops monitor_ops = {
     .version = TRAPEZE_VERSION,
@@ -319,5 +328,6 @@ const struct shell_ops monitor_ops = {
     .step_poll = monitor_step_poll,
     .step_cancel = monitor_step_cancel,
     .cpus = list_cpus,
+    .speculation = speculation,
     .log_tail = log_tail,
 };

@@ -117,6 +117,8 @@ static void run_cpus(struct shell *s, command_t *self, call_t *call)
         shell_line(s, "%3zu %7u %-8s %4u.%u%% %6u  %s", i, c->apic_id, c->online ? "online" : "offline",
                    c->busy_permille / 10, c->busy_permille % 10, c->vcpus, c->running);
     }
+    shell_line(s, "speculation (docs/security.md):");
+    s->ops->speculation(s->ops->ctx, &(struct shell_printer){ print_line, s });
 }
 
 /* Where the last `lines` lines of text begin. */

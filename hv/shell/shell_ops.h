@@ -98,6 +98,8 @@ struct shell_ops {
     enum shell_step (*step_poll)(void *ctx, size_t partition, struct trace_record *exit);
     void (*step_cancel)(void *ctx, size_t partition);
     size_t (*cpus)(void *ctx, struct shell_cpu *out, size_t max);
+    /* What is done against leaks by speculation: a line for each measure. */
+    void (*speculation)(void *ctx, const struct shell_printer *out);
     /* As log_tail(). */
     size_t (*log_tail)(char *buf, size_t size, uint64_t back);
     /* Is the hypervisor itself whole? One line. */

@@ -367,6 +367,7 @@ static void housekeeping(unsigned me)
         return;
     atomic_store(&housekeeping_asked, false);
     housekeeping_due = keep_house();
+    guest_state_cleanse();
 }
 
 /* ---- looking into a vCPU from the housekeeper --------------------------------------------------------------------- */
@@ -383,6 +384,7 @@ static void inspect_here(struct dispatcher *d, struct vcpu *v, inspector_t fn, v
     vt.load(v->vt, NULL);
     fn(v, ctx);
     vt.unload(v->vt, false);
+    d->last = 0; /* nobody's: the next gets a barrier */
     if (!v->parked)
         unpin(d, v);
 }

@@ -221,7 +221,7 @@ static void on_self_check(void *ctx, const struct shell_printer *out)
 
 static const struct shell_ops ops = {
     .version = "Trapeze", .why = on_why, .control_state = on_control_state, .switch_controls = on_switch_controls,
-    .self_check = on_self_check, .backend = on_backend, .postmortem = on_postmortem, .trace_machine = on_trace_machine, .trace = on_trace,
+    .self_check = on_self_check, .speculation = on_self_check, .backend = on_backend, .postmortem = on_postmortem, .trace_machine = on_trace_machine, .trace = on_trace,
     .instruction = on_instruction, .dump_begin = on_dump_begin, .dump_line = on_dump_line, .dump_end = on_dump_end,
     .step_begin = on_step_begin, .step_poll = on_step_poll, .step_cancel = on_step_cancel, .partitions = on_partitions, .control = on_control, .info = on_info, .fields = on_info, .vga_text = on_vga_text,
     .exits = on_exits, .cpus = on_cpus, .log_tail = on_log_tail, .machine = on_machine,

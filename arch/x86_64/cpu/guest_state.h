@@ -5,6 +5,7 @@
 #ifndef ARCH_CPU_GUEST_STATE_H
 #define ARCH_CPU_GUEST_STATE_H
 
+#include "arch/x86_64/cpu/speculation.h"
 #include "hv/lib/types.h"
 
 /* Rows of the table in guest_state.c, in this order. */
@@ -35,7 +36,10 @@ void guest_state_reset(struct guest_state *s);
 /* `previous`: what guest_state_save() left on this CPU, where nothing was loaded since; NULL: not known. */
 void guest_state_load(struct guest_state *s, const struct guest_state *previous);
 void guest_state_save(struct guest_state *s);
-/* Between two guests that do not trust each other: what one taught the branch predictors is not used by the next. */
+/* Between two guests that do not trust each other: what one taught the branch predictors, or left in the caches and buffers that
+ * this CPU is known to leak, is not there for the next. After work of the hypervisor for others the latter alone. */
 void guest_state_barrier(void);
+void guest_state_cleanse(void);
+const struct speculation_policy *guest_state_speculation(void);
 
 #endif

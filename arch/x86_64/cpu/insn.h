@@ -21,6 +21,12 @@ static inline void wrmsr(uint32_t msr, uint64_t value)
     __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
 }
 
+/* With the microcode that reports MD_CLEAR: also clears the CPU's buffers. Only the form with a memory operand does. */
+static inline void verw(uint16_t selector)
+{
+    __asm__ volatile("verw %[selector]" : : [selector] "m"(selector) : "cc", "memory");
+}
+
 static inline struct cpuid_regs cpuid(uint32_t leaf, uint32_t subleaf)
 {
     struct cpuid_regs r;

@@ -228,12 +228,18 @@ static void self_check(void *ctx, const struct shell_printer *out)
     out->line(out->ctx, "self-check: ok");
 }
 
+static void speculation(void *ctx, const struct shell_printer *out)
+{
+    (void)ctx;
+    out->line(out->ctx, "no IBPB");
+}
+
 static const struct shell_ops ops = {
     .version = "Trapeze 0.1", .backend = backend, .why = why, .postmortem = postmortem, .partitions = partitions, .control = control, .info = info, .fields = fields, .vga_text = vga_text,
     .exits = exits, .trace_machine = trace_machine, .trace = trace, .instruction = instruction, .dump_begin = dump_begin,
     .dump_line = dump_line, .dump_end = dump_end, .step_begin = step_begin, .step_poll = step_poll, .step_cancel = step_cancel,
     .control_state = control_state, .switch_controls = switch_controls, .cpus = cpus, .log_tail = log_tail,
-    .self_check = self_check, .machine = machine,
+    .self_check = self_check, .speculation = speculation, .machine = machine,
 };
 
 static void settle(void)
@@ -677,6 +683,7 @@ TEST(cpus_version_poweroff_and_reboot_answer)
     type("cpus\rversion\rpoweroff\r");
     CHECK(contains("  0       0 online     99.9%      3  linux/0"));
     CHECK(contains("  1       4 offline"));
+    CHECK(contains("speculation (docs/security.md):\r\nno IBPB"));
     CHECK(contains("Trapeze 0.1\r\n"));
     CHECK_EQ(asked_machine, SHELL_POWEROFF);
     type("reboot\r");
