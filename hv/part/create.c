@@ -90,12 +90,14 @@ static bool add_vcpus(struct partition *p)
 enum partition_result partition_create(struct page_allocator *pages, const struct part_files *files, unsigned index,
                                        const struct partition_config *config, int64_t epoch)
 {
+    static uint64_t created;
     hpa_t self;
     if (page_alloc(pages, page_order(sizeof(struct partition)), PAGE_OWNER_HOST, &self) != PAGE_OK)
         return PARTITION_NO_MEMORY;
     struct partition *p = hpa_to_ptr(self);
     str_copy(p->name, sizeof p->name, config->name);
     p->index = index;
+    p->serial = ++created;
     p->lock = (spinlock_t)SPINLOCK_INIT(LOCK_PARTITION);
     p->config = config;
     p->files = files;

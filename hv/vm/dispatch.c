@@ -18,7 +18,7 @@ struct dispatcher {
     struct vcpu *timers;     /* [lock] halted vCPUs with a deadline, the earliest first */
     _Atomic bool yield;      /* a waking vCPU has more claim, or the housekeeper; partner: dispatch_should_yield() */
     struct vcpu *loaded;     /* its state is in this pCPU; own */
-    const struct partition *last; /* whose vCPU was loaded here last, for comparison only; own */
+    uint64_t last;           /* partition.serial of the vCPU loaded here last; own */
     struct vcpu *running;    /* in vcpu_run(); own, a hint for others */
     uint64_t busy_ns;        /* [lock] */
     _Atomic uint64_t turn_from; /* host TSC since when rq.current runs and is not charged, 0: it does not; [lock] to end it */
@@ -220,9 +220,9 @@ static void load(struct dispatcher *d, struct vcpu *v)
         return;
     if (old)
         put_away(old);
-    if (d->last != v->part)
+    if (d->last != v->part->serial)
         guest_state_barrier();
-    d->last = v->part;
+    d->last = v->part->serial;
     vt.load(v->vt, old ? old->vt : NULL);
     uint64_t offset = atomic_load(&v->part->tsc_offset) + v->tsc_adjust;
     if (v->vt->tsc_offset != offset)

@@ -142,6 +142,7 @@ enum partition_state { PART_STOPPED, PART_RUNNING, PART_PAUSED, PART_ENDED, PART
 struct partition {
     char name[32];
     unsigned index;
+    uint64_t serial;              /* 1, 2, ...: never another's, though index and memory may be */
     _Atomic uint32_t state;       /* enum partition_state */
     _Atomic uint32_t wish;        /* enum partition_wish: what to do once no vCPU runs */
     _Atomic bool stepping;        /* the first vCPU that exits pauses the partition; partner: stepped() */
