@@ -4,9 +4,13 @@
 #include "arch/x86_64/isa/exception.h"
 #include "arch/x86_64/svm/svm.h"
 
-/* Exceptions by INT1, INT3 and INTO are exceptions here; the RIP that is pushed is the one in the VMCB. */
+/* Exceptions by INT1, INT3 and INTO are exceptions here; the RIP that is pushed is the one in the VMCB.
+ * Bochs quirk: an injected NMI keeps the machine's NMIs out until the guest's IRET, though they are intercepted; and there
+ * they are what ends the stay of a guest with RFLAGS.IF = 0. As an interrupt, vector 2 is delivered the same way. */
 static uint64_t type_of(const struct vt_event *event)
 {
+    if (event->type == VT_EVENT_NMI && !svm_caps.features.masked_interrupts_exit)
+        return EVENT_INTR;
     return event->type >= VT_EVENT_PRIV_SOFT_EXCEPTION ? EVENT_EXCEPTION : event->type;
 }
 
