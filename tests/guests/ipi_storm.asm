@@ -19,6 +19,7 @@ low:
     mov dword [rbx + ICR_LOW], TO_SELF | HIGH_VECTOR
     sti
     nop
+    cli                         ; else each would begin before the last one has left the stack
     mov dword [rbx + ICR_LOW], TO_SELF | LOW_VECTOR
     jmp served
 high:

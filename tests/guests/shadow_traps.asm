@@ -8,7 +8,8 @@ DR7_SS_WORD equ 0x00070403      ; DR0: on, reads and writes, 2 bytes
 TF          equ 1 << 8
 TSC         equ 0x10
 
-; shadow "text", INSTRUCTION: one #DB, and it comes behind the instruction that the shadow covers.
+; shadow "text", INSTRUCTION: one #DB, and it comes behind the instruction that the shadow covers; none, where the CPU has no
+; place to keep it while the hypervisor acts.
 %macro shadow 2+
     mov dword [count], 0
     mov eax, DR7_SS_WORD
@@ -21,12 +22,18 @@ TSC         equ 0x10
     nop
     xor eax, eax
     mov dr7, rax
+    cmp dword [count], 0
+    je %%none
     cmp dword [count], 1
-    check e, %1, ": not one trap"
+    check e, %1, ": more than one trap"
     lea rax, [%%behind]
     cmp [first], rax
     check e, %1, ": not behind the shadow"
     say %1, ": one trap"
+    jmp %%end
+%%none:
+    say %1, ": no trap"
+%%end:
 %endmacro
 
 start:
