@@ -43,7 +43,7 @@ check_length:
     neg eax
 .positive:
     mov ebx, ebp
-    shr ebx, 3                  ; an eighth
+    shr ebx, 2                  ; a quarter: what a planted fault may hold the only CPU for
     cmp eax, ebx
     jb .end
     mov si, jumped
