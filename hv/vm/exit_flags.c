@@ -48,6 +48,7 @@ static bool execute(struct vcpu *v, const struct insn *in, struct stack *s)
 {
     const struct exec_bus bus = { .ctx = s, .read = read, .write = write };
     s->v = v;
+    s->outside = false; /* a fault before any access is the guest's */
     memcpy(s->gpr, v->vt->gpr, sizeof s->gpr);
     s->gpr[VT_RSP] = vt.get(v->vt, VT_RSP_);
     vcpu_paging(v, &s->paging);
