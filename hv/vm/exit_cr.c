@@ -211,6 +211,11 @@ enum vcpu_next exit_cr_insn(struct vcpu *v, const struct vt_exit *exit)
     struct vt_exit e = *exit;
     if (!in)
         return VCPU_RESUME;
+    /* Only SMSW exits at CPL 3: another vCPU may have changed the bytes since, into what its kernel alone may do. */
+    if (in->op != INSN_SMSW && vcpu_cpl(v) != 0) {
+        vcpu_gp(v);
+        return VCPU_RESUME;
+    }
     e.cr.cr = 0;
     e.cr.gpr = in->rm;
     e.cr.how = VT_CR_MOV;
