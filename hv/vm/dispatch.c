@@ -30,11 +30,11 @@ static housekeeper_t keep_house;
 static uint64_t longest_turn;           /* ticks: so that the watchdog hears of each pCPU in time */
 static _Atomic uint64_t idle_cpus;      /* bit n: pCPU n is about to sleep or asleep; partner: invite_thief() */
 static uint64_t housekeeping_due;       /* host TSC; the boot pCPU's own */
-/* What the housekeeper asks another pCPU; one at a time. Partner of the state: dispatch_inspect(). */
-enum { INSPECT_NONE, INSPECT_ASKED, INSPECT_RUNS, INSPECT_DONE };
+/* What the housekeeper asks another pCPU; one at a time. Partner of the state: dispatch_inspect(). Who is asked is part of
+ * it: one that looks late must not take up the question to the next. */
+enum { INSPECT_NONE, INSPECT_RUNS, INSPECT_DONE, INSPECT_ASKED /* + the pCPU's index */ };
 static struct {
     _Atomic uint32_t state;
-    unsigned cpu;
     struct vcpu *vcpu;
     inspector_t fn;
     void *ctx;
@@ -392,9 +392,8 @@ static void inspect_here(struct dispatcher *d, struct vcpu *v, inspector_t fn, v
 /* The pCPU that was asked, between two turns. */
 static void serve_inspection(struct dispatcher *d, unsigned me)
 {
-    uint32_t asked = INSPECT_ASKED;
-    if (atomic_load(&inspection.state) != asked || inspection.cpu != me ||
-        !atomic_compare_exchange_strong(&inspection.state, &asked, INSPECT_RUNS))
+    uint32_t asked = INSPECT_ASKED + me;
+    if (!atomic_compare_exchange_strong(&inspection.state, &asked, INSPECT_RUNS))
         return;
     inspect_here(d, inspection.vcpu, inspection.fn, inspection.ctx);
     atomic_store(&inspection.state, INSPECT_DONE);
@@ -406,11 +405,10 @@ static bool inspect_on(unsigned cpu, struct vcpu *v, inspector_t fn, void *ctx)
     inspection.vcpu = v;
     inspection.fn = fn;
     inspection.ctx = ctx;
-    inspection.cpu = cpu;
-    atomic_store(&inspection.state, INSPECT_ASKED);
+    atomic_store(&inspection.state, INSPECT_ASKED + cpu);
     preempt(&dispatchers[cpu], cpu);
     while (atomic_load(&inspection.state) != INSPECT_DONE) {
-        uint32_t asked = INSPECT_ASKED;
+        uint32_t asked = INSPECT_ASKED + cpu;
         (void)watchdog_look(); /* the other may be stuck in it */
         cpu_pause();
         if (rdtsc() >= until && atomic_compare_exchange_strong(&inspection.state, &asked, INSPECT_NONE))
