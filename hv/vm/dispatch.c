@@ -232,11 +232,19 @@ static void load(struct dispatcher *d, struct vcpu *v)
         unpin(d, old); /* only now: loading compared with its state */
 }
 
+/* [lock] What the present turn has taken so far. */
+static uint64_t uncharged_ns(struct dispatcher *d)
+{
+    uint64_t from = atomic_load_explicit(&d->turn_from, memory_order_relaxed), now = rdtsc();
+    return from && now > from ? tsc_to_ns(now - from) : 0;
+}
+
 /* The turn is over: account for it, and if there is nothing to do, leave the queue. A request that came after the vCPU
  * last looked keeps it there: whoever made it found it running, and left the waking to us. */
-static void end_turn(struct dispatcher *d, struct vcpu *v, enum vcpu_next next, uint64_t ran_ns)
+static void end_turn(struct dispatcher *d, struct vcpu *v, enum vcpu_next next)
 {
     spin_lock(&d->lock);
+    uint64_t ran_ns = uncharged_ns(d); /* read under the lock: never less than who asked meanwhile was told */
     sched_charge(&d->rq, &v->sched, ran_ns);
     d->busy_ns += ran_ns;
     atomic_store_explicit(&d->turn_from, 0, memory_order_relaxed);
@@ -313,9 +321,8 @@ static void run_turn(struct dispatcher *d, const struct decision *turn)
     enum vcpu_next next = vcpu_run(v, until);
     d->running = NULL;
     d->idle = false;
-    uint64_t now = rdtsc();
-    trace_end_of_turn(v, next, from, now);
-    end_turn(d, v, next, tsc_to_ns(now - from));
+    trace_end_of_turn(v, next, from, rdtsc());
+    end_turn(d, v, next);
 }
 
 static bool steal(struct dispatcher *d, unsigned me)
@@ -480,13 +487,6 @@ void dispatch_fetch_snapshot(struct vcpu *v)
     uint64_t until = rdtsc() + ns_to_tsc(1000000);
     while (atomic_load(&v->snapshot_wanted) && rdtsc() < until)
         cpu_pause();
-}
-
-/* [lock] What the present turn has taken so far. */
-static uint64_t uncharged_ns(struct dispatcher *d)
-{
-    uint64_t from = atomic_load_explicit(&d->turn_from, memory_order_relaxed), now = rdtsc();
-    return from && now > from ? tsc_to_ns(now - from) : 0;
 }
 
 uint64_t dispatch_ran_ns(const struct vcpu *v)
