@@ -182,7 +182,7 @@ static void run_help(struct shell *s, command_t *self, call_t *call)
 {
     (void)self, (void)call;
     for (size_t i = 0; i < shell_command_count; i++) {
-        char synopsis[32];
+        char synopsis[40];
         fmt_print(synopsis, sizeof synopsis, "%s %s", shell_commands[i].name, shell_commands[i].usage);
         shell_line(s, "  %-15s %s", synopsis, shell_commands[i].help);
     }
