@@ -47,6 +47,10 @@ static inline bool exc_has_error_code(unsigned vector)
 /* Intercepted whatever the policy. #AC and #DB: a guest can make the CPU deliver them for ever without an instruction
  * between (the loop never reaches an exit); #MC is the machine's own. */
 #define EXC_ALWAYS_EXIT (1u << EXC_AC | 1u << EXC_DB | 1u << EXC_MC)
+/* Intercepted by policy: what a guest meets and what may wait for us. NMI is no exception. */
+#define EXC_MAY_EXIT                                                                                                 \
+    (1u << EXC_DE | 1u << EXC_BP | 1u << EXC_OF | 1u << EXC_BR | 1u << EXC_UD | 1u << EXC_NM | 1u << EXC_DF |        \
+     1u << EXC_TS | 1u << EXC_NP | 1u << EXC_SS | 1u << EXC_GP | 1u << EXC_PF | 1u << EXC_MF | 1u << EXC_XM)
 
 /* Classes of SDM vol 3, "Conditions for Generating a Double Fault". */
 #define EXC_CONTRIBUTORY ((1u << EXC_DE) | (1u << EXC_TS) | (1u << EXC_NP) | (1u << EXC_SS) | (1u << EXC_GP) | (1u << EXC_CP))

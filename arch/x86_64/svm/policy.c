@@ -21,13 +21,9 @@ static const uint64_t fixed = VT_CONTROL_BIT(RDPMC) | VT_CONTROL_BIT(CR0_WRITE) 
                               VT_CONTROL_BIT(HLT) | VT_CONTROL_BIT(MWAIT) | VT_CONTROL_BIT(IO) |
                               (uint64_t)EXC_ALWAYS_EXIT << VT_CONTROL_EXCEPTION;
 
-#define SWITCHED_EXCEPTIONS                                                                                          \
-    (1u << EXC_DE | 1u << EXC_BP | 1u << EXC_OF | 1u << EXC_BR | 1u << EXC_UD | 1u << EXC_NM | 1u << EXC_DF |        \
-     1u << EXC_TS | 1u << EXC_NP | 1u << EXC_SS | 1u << EXC_GP | 1u << EXC_PF | 1u << EXC_MF | 1u << EXC_XM)
-
 void svm_policy_init(struct svm_caps *c)
 {
-    uint64_t switched = (uint64_t)SWITCHED_EXCEPTIONS << VT_CONTROL_EXCEPTION | VT_CONTROL_BIT(CR0_READ) |
+    uint64_t switched = (uint64_t)EXC_MAY_EXIT << VT_CONTROL_EXCEPTION | VT_CONTROL_BIT(CR0_READ) |
                         VT_CONTROL_BIT(CR4_READ) | VT_CONTROL_BIT(MOV_DR) | VT_CONTROL_BIT(MSR);
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         switched |= UINT64_C(1) << rows[i].control;

@@ -23,15 +23,10 @@ static const struct { unsigned control; uint32_t primary, secondary; } rows[] = 
     { VT_CONTROL_IO, PROC_USE_IO_BITMAPS, 0 }, /* all ones: controls.c */
 };
 
-/* Exceptions that a guest meets and that may wait for us; NMI is no exception. */
-#define SWITCHED_EXCEPTIONS                                                                                          \
-    (1u << EXC_DE | 1u << EXC_BP | 1u << EXC_OF | 1u << EXC_BR | 1u << EXC_UD | 1u << EXC_NM | 1u << EXC_DF |        \
-     1u << EXC_TS | 1u << EXC_NP | 1u << EXC_SS | 1u << EXC_GP | 1u << EXC_PF | 1u << EXC_MF | 1u << EXC_XM)
-
 void vmx_policy_init(struct vmx_caps *c)
 {
     uint64_t fixed = (uint64_t)EXC_ALWAYS_EXIT << VT_CONTROL_EXCEPTION;
-    uint64_t switched = (uint64_t)SWITCHED_EXCEPTIONS << VT_CONTROL_EXCEPTION | VT_CONTROL_BIT(CR0_WRITE) | VT_CONTROL_BIT(CR4_WRITE);
+    uint64_t switched = (uint64_t)EXC_MAY_EXIT << VT_CONTROL_EXCEPTION | VT_CONTROL_BIT(CR0_WRITE) | VT_CONTROL_BIT(CR4_WRITE);
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         uint64_t bit = UINT64_C(1) << rows[i].control;
         if ((c->primary & rows[i].primary) == rows[i].primary && (c->secondary & rows[i].secondary) == rows[i].secondary)
