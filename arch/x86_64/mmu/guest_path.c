@@ -1,9 +1,8 @@
 #include "arch/x86_64/mmu/guest_path.h"
 
+#include "arch/x86_64/isa/cr.h"
+#include "arch/x86_64/isa/msr.h"
 #include "arch/x86_64/mmu/pt_entry.h"
-
-enum { CR4_PSE_BIT = 1u << 4, CR4_PAE_BIT = 1u << 5, CR4_LA57_BIT = 1u << 12, EFER_LMA_BIT = 1u << 10 };
-#define CR0_PG_BIT (UINT64_C(1) << 31)
 
 struct level {
     const char *name;
@@ -33,8 +32,8 @@ static bool read_entry(const struct guest_walk_mem *mem, void *ctx, struct guest
 static void descend(const struct guest_paging *p, const struct guest_walk_mem *mem, void *ctx, uint64_t address,
                     struct guest_path *out)
 {
-    bool lma = p->efer & EFER_LMA_BIT, is_pae = !lma && (p->cr4 & CR4_PAE_BIT), wide = lma || is_pae;
-    const struct level *l = is_pae ? pae : !lma ? legacy : p->cr4 & CR4_LA57_BIT ? long_mode : long_mode + 1;
+    bool lma = p->efer & EFER_LMA, is_pae = !lma && (p->cr4 & CR4_PAE), wide = lma || is_pae;
+    const struct level *l = is_pae ? pae : !lma ? legacy : p->cr4 & CR4_LA57 ? long_mode : long_mode + 1;
     uint64_t table = lma ? p->cr3 & PTE_ADDRESS : p->cr3 & (is_pae ? 0xffffffe0 : 0xfffff000);
     unsigned width = wide ? 8 : 4;
     uint64_t slots = wide ? 0x1ff : 0x3ff, frame = wide ? PTE_ADDRESS : 0xfffff000;
@@ -47,7 +46,7 @@ static void descend(const struct guest_paging *p, const struct guest_walk_mem *m
         if (s->in_register)
             s->value = p->pdpte[slot];
         s->known = s->in_register || read_entry(mem, ctx, s, width);
-        bool page = l->shift == PAGE_SHIFT || (l->large && (s->value & PTE_PS) && (wide || (p->cr4 & CR4_PSE_BIT)));
+        bool page = l->shift == PAGE_SHIFT || (l->large && (s->value & PTE_PS) && (wide || (p->cr4 & CR4_PSE)));
         if (!s->known || !(s->value & PTE_P) || page)
             return;
         table = s->value & frame;
@@ -88,8 +87,8 @@ void guest_path_find(const struct guest_paging *paging, const struct guest_walk_
 {
     *out = (struct guest_path){ 0 };
     out->result = guest_walk(paging, mem, ctx, address, access | GUEST_PROBE, &out->translation);
-    if (out->result != GUEST_WALK_NON_CANONICAL && (paging->cr0 & CR0_PG_BIT))
-        descend(paging, mem, ctx, paging->efer & EFER_LMA_BIT ? address.raw : (uint32_t)address.raw, out);
+    if (out->result != GUEST_WALK_NON_CANONICAL && (paging->cr0 & CR0_PG))
+        descend(paging, mem, ctx, paging->efer & EFER_LMA ? address.raw : (uint32_t)address.raw, out);
     out->blamed = out->count;
     if (out->result == GUEST_WALK_NON_CANONICAL)
         out->problem = "is not canonical";
