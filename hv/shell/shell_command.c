@@ -205,7 +205,7 @@ const struct shell_command shell_commands[] = {
       SHELL_WORDS, .run = run_info },
     { "screen", .usage = NAME, .help = "Show a guest's VGA text screen.", .run = run_screen },
     { "exits", "[NAME] [--watch]", "Count exits by kind, with what they cost; without NAME all guests'.", SHELL_WORDS, .run = shell_run_exits },
-    { "trace", "NAME [N] [KIND]", "Show a guest's last N exits and events (20); of one kind. trace dump [N]: all CPUs', for scripts/trace.",
+    { "trace", "NAME|dump [N] [KIND]", "Show a guest's last N exits and events (20); of one kind. trace dump [N]: all CPUs', for scripts/trace.",
       SHELL_WORDS, .run = shell_run_trace },
     { "step", .usage = NAME, .help = "Run a guest to its next exit, and explain that.", .run = shell_run_step },
     { "policy", "NAME [CONTROL=on|off ...]", "Show a guest's exit controls, or switch some, so that it exits more often.",

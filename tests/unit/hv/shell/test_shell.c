@@ -555,7 +555,7 @@ TEST(trace_names_mistakes)
 {
     fresh();
     type("trace\r");
-    CHECK(contains("usage: trace NAME [N] [KIND]"));
+    CHECK(contains("usage: trace NAME|dump [N] [KIND]"));
     type("trace linus\r");
     CHECK(contains("trace: there is no partition \"linus\": did you mean linux?"));
     type("trace linux 0\r");
