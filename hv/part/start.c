@@ -13,7 +13,7 @@
 #include "hv/vm/tracing.h"
 #include "hv/vm/watchdog.h"
 
-#define ZERO_PIECE MiB(64)
+#define ZERO_PIECE MiB(4)
 
 static bool write_memory(void *ctx, gpa_t gpa, const void *data, uint64_t len)
 {
@@ -200,7 +200,7 @@ void partition_release(struct partition *p)
         dispatch_unpark(p->vcpus[i], VCPU_REQ_EVENT | VCPU_REQ_TIMER | VCPU_REQ_CLOCK);
 }
 
-/* Of many gigabytes this takes seconds. */
+/* Of many gigabytes this takes seconds, in an emulator on a busy host of much less. */
 static bool zero_all(struct partition *p)
 {
     for (unsigned i = 0; i < p->layout.slot_count; i++) {
