@@ -7,6 +7,7 @@
 ; "Global Interrupt Flag").
 
 %include "arch/x86_64/svm/svm_offsets.inc"
+%include "arch/x86_64/vt/gpr.inc"
 
 section .text.no_gs progbits alloc exec nowrite align=16
 global svm_run
@@ -27,20 +28,7 @@ svm_run:
     mov [rcx + OFF_VMCB_RAX], rax
     push rdi
     mov rax, [rdi + OFF_VCPU_VMCB_HPA]
-    mov rcx, [rdi + OFF_GPR_RCX]
-    mov rdx, [rdi + OFF_GPR_RDX]
-    mov rbx, [rdi + OFF_GPR_RBX]
-    mov rbp, [rdi + OFF_GPR_RBP]
-    mov rsi, [rdi + OFF_GPR_RSI]
-    mov r8,  [rdi + OFF_GPR_R8]
-    mov r9,  [rdi + OFF_GPR_R9]
-    mov r10, [rdi + OFF_GPR_R10]
-    mov r11, [rdi + OFF_GPR_R11]
-    mov r12, [rdi + OFF_GPR_R12]
-    mov r13, [rdi + OFF_GPR_R13]
-    mov r14, [rdi + OFF_GPR_R14]
-    mov r15, [rdi + OFF_GPR_R15]
-    mov rdi, [rdi + OFF_GPR_RDI]
+    load_guest_registers
     clgi
     sti
     vmload
@@ -53,22 +41,7 @@ svm_run:
     vmload                          ; GS and TR: before anything may interrupt
     cli
     stgi                            ; an NMI that ended the stay arrives here
-    mov [rdi + OFF_GPR_RDX], rdx
-    rdtsc
-    mov [rdi + OFF_VCPU_EXIT_TSC], eax
-    mov [rdi + OFF_VCPU_EXIT_TSC + 4], edx
-    mov [rdi + OFF_GPR_RCX], rcx
-    mov [rdi + OFF_GPR_RBX], rbx
-    mov [rdi + OFF_GPR_RBP], rbp
-    mov [rdi + OFF_GPR_RSI], rsi
-    mov [rdi + OFF_GPR_R8],  r8
-    mov [rdi + OFF_GPR_R9],  r9
-    mov [rdi + OFF_GPR_R10], r10
-    mov [rdi + OFF_GPR_R11], r11
-    mov [rdi + OFF_GPR_R12], r12
-    mov [rdi + OFF_GPR_R13], r13
-    mov [rdi + OFF_GPR_R14], r14
-    mov [rdi + OFF_GPR_R15], r15
+    save_guest_registers rdi
     jmp svm_decode
 
 section .note.GNU-stack noalloc noexec nowrite progbits

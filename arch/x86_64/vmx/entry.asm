@@ -10,6 +10,7 @@
 ; interrupted stack, stays on its own where it finds RIP in section .text.no_stack.
 
 %include "arch/x86_64/vmx/vmx_offsets.inc"
+%include "arch/x86_64/vt/gpr.inc"
 
 section .text
 global vmx_run
@@ -22,20 +23,7 @@ extern vmx_no_vmcs
 %macro enter_guest 1            ; VMRESUME or VMLAUNCH
     mov [rdi + OFF_VCPU_HOST_RSP], rsp
     mov rax, [rdi + OFF_GPR_RAX]
-    mov rcx, [rdi + OFF_GPR_RCX]
-    mov rdx, [rdi + OFF_GPR_RDX]
-    mov rbx, [rdi + OFF_GPR_RBX]
-    mov rbp, [rdi + OFF_GPR_RBP]
-    mov rsi, [rdi + OFF_GPR_RSI]
-    mov r8,  [rdi + OFF_GPR_R8]
-    mov r9,  [rdi + OFF_GPR_R9]
-    mov r10, [rdi + OFF_GPR_R10]
-    mov r11, [rdi + OFF_GPR_R11]
-    mov r12, [rdi + OFF_GPR_R12]
-    mov r13, [rdi + OFF_GPR_R13]
-    mov r14, [rdi + OFF_GPR_R14]
-    mov r15, [rdi + OFF_GPR_R15]
-    mov rdi, [rdi + OFF_GPR_RDI]
+    load_guest_registers
     %1
     jmp not_entered
 %endmacro
@@ -59,23 +47,8 @@ not_entered:                    ; CF: VMfailInvalid, ZF: VMfailValid
 section .text.no_stack progbits alloc exec nowrite align=16
 vmx_exit_entry:                 ; RSP: the vCPU
     mov [rsp + OFF_GPR_RAX], rax
-    mov [rsp + OFF_GPR_RDX], rdx
-    rdtsc
-    mov [rsp + OFF_VCPU_EXIT_TSC], eax
-    mov [rsp + OFF_VCPU_EXIT_TSC + 4], edx
-    mov [rsp + OFF_GPR_RCX], rcx
-    mov [rsp + OFF_GPR_RBX], rbx
-    mov [rsp + OFF_GPR_RBP], rbp
-    mov [rsp + OFF_GPR_RSI], rsi
     mov [rsp + OFF_GPR_RDI], rdi
-    mov [rsp + OFF_GPR_R8],  r8
-    mov [rsp + OFF_GPR_R9],  r9
-    mov [rsp + OFF_GPR_R10], r10
-    mov [rsp + OFF_GPR_R11], r11
-    mov [rsp + OFF_GPR_R12], r12
-    mov [rsp + OFF_GPR_R13], r13
-    mov [rsp + OFF_GPR_R14], r14
-    mov [rsp + OFF_GPR_R15], r15
+    save_guest_registers rsp
     mov rdi, rsp
     mov rsp, [rdi + OFF_VCPU_HOST_RSP]
     mov eax, OFF_VMCS_GUEST_RIP
