@@ -26,6 +26,11 @@ void shell_line(struct shell *s, const char *format, ...)
     write(s, text, len);
 }
 
+void shell_print_line(void *shell, const char *text)
+{
+    shell_line(shell, "%s", text);
+}
+
 void shell_refresh(struct shell *s)
 {
     size_t count = s->ops->partitions(s->ops->ctx, s->partitions, SHELL_MAX_PARTITIONS);

@@ -69,14 +69,9 @@ static void run_control(struct shell *s, command_t *self, call_t *call)
         shell_line(s, "%s: %s: done", self->name, name);
 }
 
-static void print_line(void *shell, const char *text)
-{
-    shell_line(shell, "%s", text);
-}
-
 static void run_info(struct shell *s, command_t *self, call_t *call)
 {
-    const struct shell_printer out = { print_line, s };
+    const struct shell_printer out = { shell_print_line, s };
     const struct shell_words *w = call->words;
     size_t index;
     bool fields = shell_is_word(w, 2, "fields");
@@ -118,7 +113,7 @@ static void run_cpus(struct shell *s, command_t *self, call_t *call)
                    c->busy_permille / 10, c->busy_permille % 10, c->vcpus, c->running);
     }
     shell_line(s, "speculation (docs/security.md):");
-    s->ops->speculation(s->ops->ctx, &(struct shell_printer){ print_line, s });
+    s->ops->speculation(s->ops->ctx, &(struct shell_printer){ shell_print_line, s });
 }
 
 /* Where the last `lines` lines of text begin. */
@@ -169,7 +164,7 @@ static void run_machine(struct shell *s, command_t *self, call_t *call)
 static void run_self_check(struct shell *s, command_t *self, call_t *call)
 {
     (void)self, (void)call;
-    s->ops->self_check(s->ops->ctx, &(struct shell_printer){ print_line, s });
+    s->ops->self_check(s->ops->ctx, &(struct shell_printer){ shell_print_line, s });
 }
 
 static void run_version(struct shell *s, command_t *self, call_t *call)

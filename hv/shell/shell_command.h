@@ -67,6 +67,9 @@ void shell_run_postmortem(struct shell *s, const struct shell_command *self, con
 /* One line of output; control characters in it are replaced. */
 void shell_line(struct shell *s, const char *format, ...) PRINTF(2, 3);
 
+/* The same for those who hand out lines: `shell` is a struct shell. */
+void shell_print_line(void *shell, const char *text);
+
 /* Ask for the partitions anew: fills s->partitions. */
 void shell_refresh(struct shell *s);
 

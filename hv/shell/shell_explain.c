@@ -6,11 +6,6 @@
 #define COLUMNS      4
 #define COLUMN_WIDTH 19
 
-static void print_line(void *shell, const char *text)
-{
-    shell_line(shell, "%s", text);
-}
-
 static void list_kinds(struct shell *s)
 {
     char line[COLUMNS * COLUMN_WIDTH + 1];
@@ -46,21 +41,21 @@ void shell_run_explain(struct shell *s, const struct shell_command *self, const 
     if (!count)
         no_such_kind(s, self->name, call->word, call->word_len);
     for (unsigned i = 0; i < count; i++)
-        explain_print(kinds[i], EXPLAIN_BOTH, print_line, s);
+        explain_print(kinds[i], EXPLAIN_BOTH, shell_print_line, s);
 }
 
 /* Of the two columns only that of the CPU in use. */
 void shell_run_why(struct shell *s, const struct shell_command *self, const struct shell_call *call)
 {
-    unsigned kind = s->ops->why(s->ops->ctx, call->partition, &(struct shell_printer){ print_line, s });
+    unsigned kind = s->ops->why(s->ops->ctx, call->partition, &(struct shell_printer){ shell_print_line, s });
     if (kind >= VT_EXIT_KINDS)
         shell_line(s, "%s: %s has not run yet", self->name, s->partitions[call->partition].name);
     else
-        explain_print(kind, explain_half_of(s->ops->backend(s->ops->ctx)), print_line, s);
+        explain_print(kind, explain_half_of(s->ops->backend(s->ops->ctx)), shell_print_line, s);
 }
 
 void shell_run_postmortem(struct shell *s, const struct shell_command *self, const struct shell_call *call)
 {
-    if (!s->ops->postmortem(s->ops->ctx, call->partition, &(struct shell_printer){ print_line, s }))
+    if (!s->ops->postmortem(s->ops->ctx, call->partition, &(struct shell_printer){ shell_print_line, s }))
         shell_line(s, "%s: %s never failed: there is nothing to show", self->name, s->partitions[call->partition].name);
 }

@@ -14,11 +14,6 @@ typedef const struct shell_call call_t;
 typedef const struct shell_words words_t;
 typedef unsigned long long ull;
 
-static void print_line(void *shell, const char *text)
-{
-    shell_line(shell, "%s", text);
-}
-
 /* ---- exits ------------------------------------------------------------------------------------------------------- */
 
 /* The most expensive kinds first: a selection sort, for the lists are short. */
@@ -260,7 +255,7 @@ static bool await_step(struct shell *s, uint64_t now)
     case SHELL_STEP_DONE:
         shell_line(s, "%s", trace_show_title);
         print_record(s, s->ops->trace_machine(s->ops->ctx), &r);
-        explain_briefly(r.kind, print_line, s);
+        explain_briefly(r.kind, shell_print_line, s);
         return false;
     }
     return false;
