@@ -18,8 +18,6 @@
 #define CR0_PG (UINT64_C(1) << 31) /* paging */
 #define CR0_DEFINED (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
 
-#define CR3_PWT      (UINT64_C(1) << 3)
-#define CR3_PCD      (UINT64_C(1) << 4)
 #define CR3_PCID     UINT64_C(0xfff)      /* with CR4.PCIDE */
 #define CR3_LAM_U57  (UINT64_C(1) << 61)
 #define CR3_LAM_U48  (UINT64_C(1) << 62)
@@ -43,14 +41,11 @@
 #define CR4_FSGSBASE   (UINT64_C(1) << 16)
 #define CR4_PCIDE      (UINT64_C(1) << 17)
 #define CR4_OSXSAVE    (UINT64_C(1) << 18)
-#define CR4_KL         (UINT64_C(1) << 19)
 #define CR4_SMEP       (UINT64_C(1) << 20)
 #define CR4_SMAP       (UINT64_C(1) << 21)
 #define CR4_PKE        (UINT64_C(1) << 22)
 #define CR4_CET        (UINT64_C(1) << 23)
 #define CR4_PKS        (UINT64_C(1) << 24)
-#define CR4_UINTR      (UINT64_C(1) << 25)
-#define CR4_LAM_SUP    (UINT64_C(1) << 28)
 
 #define CR8_TPR UINT64_C(0xf)
 
@@ -63,19 +58,7 @@
 #define XCR0_ZMM_HI256 (UINT64_C(1) << 6)
 #define XCR0_HI16_ZMM  (UINT64_C(1) << 7)
 #define XCR0_PKRU      (UINT64_C(1) << 9)
-#define XCR0_TILECFG   (UINT64_C(1) << 17)
-#define XCR0_TILEDATA  (UINT64_C(1) << 18)
 #define XCR0_AVX512    (XCR0_OPMASK | XCR0_ZMM_HI256 | XCR0_HI16_ZMM)
-
-/* Supervisor state components: bits of IA32_XSS. */
-#define XSS_PT    (UINT64_C(1) << 8)
-#define XSS_PASID (UINT64_C(1) << 10)
-#define XSS_CET_U (UINT64_C(1) << 11)
-#define XSS_CET_S (UINT64_C(1) << 12)
-#define XSS_HDC   (UINT64_C(1) << 13)
-#define XSS_UINTR (UINT64_C(1) << 14)
-#define XSS_LBR   (UINT64_C(1) << 15)
-#define XSS_HWP   (UINT64_C(1) << 16)
 
 #define RFLAGS_CF   (UINT64_C(1) << 0)
 #define RFLAGS_ONE  (UINT64_C(1) << 1)  /* reserved, always 1 */
@@ -107,17 +90,9 @@
 #define DR6_B1       (UINT64_C(1) << 1)
 #define DR6_B2       (UINT64_C(1) << 2)
 #define DR6_B3       (UINT64_C(1) << 3)
-#define DR6_BLD      (UINT64_C(1) << 11) /* active low */
 #define DR6_BD       (UINT64_C(1) << 13)
 #define DR6_BS       (UINT64_C(1) << 14)
 #define DR6_BT       (UINT64_C(1) << 15)
-#define DR6_RTM      (UINT64_C(1) << 16) /* active low */
-#define DR7_L0       (UINT64_C(1) << 0)
-#define DR7_G0       (UINT64_C(1) << 1)
-#define DR7_ENABLES  UINT64_C(0xff)      /* L0, G0 ... L3, G3 */
-#define DR7_LE       (UINT64_C(1) << 8)
-#define DR7_GE       (UINT64_C(1) << 9)
-#define DR7_RTM      (UINT64_C(1) << 11)
 #define DR7_GD       (UINT64_C(1) << 13)
 #define DR7_RW_SHIFT 16                 /* R/W0; the others every 4 bits; 0: execution */
 
@@ -127,8 +102,5 @@
 #define PF_U    (1u << 2)
 #define PF_RSVD (1u << 3)
 #define PF_I    (1u << 4)
-#define PF_PK   (1u << 5)
-#define PF_SS   (1u << 6)
-#define PF_SGX  (1u << 15)
 
 #endif

@@ -9,12 +9,10 @@
 enum msr {
     IA32_P5_MC_ADDR          = 0x000,
     IA32_P5_MC_TYPE          = 0x001,
-    IA32_MONITOR_FILTER_SIZE = 0x006,
     IA32_TIME_STAMP_COUNTER  = 0x010,
     IA32_PLATFORM_ID         = 0x017,
     IA32_APIC_BASE           = 0x01b,
     MSR_EBL_CR_POWERON       = 0x02a,
-    MSR_SMI_COUNT            = 0x034,
     IA32_FEATURE_CONTROL     = 0x03a,
     IA32_TSC_ADJUST          = 0x03b,
     IA32_SPEC_CTRL           = 0x048,
@@ -23,68 +21,29 @@ enum msr {
     IA32_BIOS_SIGN_ID        = 0x08b,
     IA32_SMM_MONITOR_CTL     = 0x09b,
     IA32_PMC0                = 0x0c1,
-    MSR_FSB_FREQ             = 0x0cd,
     MSR_PLATFORM_INFO        = 0x0ce,
-    IA32_CORE_CAPABILITIES   = 0x0cf,
-    IA32_UMWAIT_CONTROL      = 0x0e1,
-    MSR_PKG_CST_CONFIG       = 0x0e2,
-    IA32_MPERF               = 0x0e7,
-    IA32_APERF               = 0x0e8,
     IA32_MTRRCAP             = 0x0fe,
     IA32_ARCH_CAPABILITIES   = 0x10a,
     IA32_FLUSH_CMD           = 0x10b,
-    IA32_TSX_CTRL            = 0x122,
-    IA32_MCU_OPT_CTRL        = 0x123,
-    MSR_MISC_FEATURES_ENABLES = 0x140,
     IA32_SYSENTER_CS         = 0x174,
     IA32_SYSENTER_ESP        = 0x175,
     IA32_SYSENTER_EIP        = 0x176,
     IA32_MCG_CAP             = 0x179,
     IA32_MCG_STATUS          = 0x17a,
-    IA32_MCG_CTL             = 0x17b,
-    IA32_PERFEVTSEL0         = 0x186,
     IA32_PERF_STATUS         = 0x198,
-    IA32_PERF_CTL            = 0x199,
-    IA32_CLOCK_MODULATION    = 0x19a,
-    IA32_THERM_INTERRUPT     = 0x19b,
-    IA32_THERM_STATUS        = 0x19c,
     IA32_MISC_ENABLE         = 0x1a0,
-    MSR_TEMPERATURE_TARGET   = 0x1a2,
-    MSR_OFFCORE_RSP_0        = 0x1a6,
-    MSR_OFFCORE_RSP_1        = 0x1a7,
-    MSR_MISC_PWR_MGMT        = 0x1aa,
-    MSR_TURBO_RATIO_LIMIT    = 0x1ad,
-    IA32_ENERGY_PERF_BIAS    = 0x1b0,
-    IA32_PACKAGE_THERM_STATUS = 0x1b1,
-    MSR_LBR_SELECT           = 0x1c8,
-    MSR_LASTBRANCH_TOS       = 0x1c9,
-    IA32_XFD                 = 0x1c4,
-    IA32_XFD_ERR             = 0x1c5,
     IA32_DEBUGCTL            = 0x1d9,
-    MSR_LER_FROM_LIP         = 0x1dd,
-    MSR_LER_TO_LIP           = 0x1de,
-    MSR_POWER_CTL            = 0x1fc,
     IA32_MTRR_PHYSBASE0      = 0x200, /* + 2n; PHYSMASKn is one above */
-    IA32_MTRR_PHYSMASK0      = 0x201,
     IA32_MTRR_FIX64K_00000   = 0x250,
     IA32_MTRR_FIX16K_80000   = 0x258,
     IA32_MTRR_FIX16K_A0000   = 0x259,
     IA32_MTRR_FIX4K_C0000    = 0x268, /* ... FIX4K_F8000 is 0x26f */
     IA32_MTRR_FIX4K_F8000    = 0x26f,
     IA32_PAT                 = 0x277,
-    IA32_MC0_CTL2            = 0x280,
     IA32_MTRR_DEF_TYPE       = 0x2ff,
-    IA32_FIXED_CTR0          = 0x309,
-    IA32_PERF_CAPABILITIES   = 0x345,
-    IA32_FIXED_CTR_CTRL      = 0x38d,
-    IA32_PERF_GLOBAL_STATUS  = 0x38e,
     IA32_PERF_GLOBAL_CTRL    = 0x38f,
-    IA32_PERF_GLOBAL_OVF_CTRL = 0x390,
-    IA32_PEBS_ENABLE         = 0x3f1,
-    IA32_MC0_CTL             = 0x400, /* + 4n: CTL, STATUS, ADDR, MISC */
-    IA32_MC0_STATUS          = 0x401,
+    IA32_MC0_STATUS          = 0x401, /* + 4n */
     IA32_MC0_ADDR            = 0x402,
-    IA32_MC0_MISC            = 0x403,
     IA32_VMX_BASIC           = 0x480,
     IA32_VMX_PINBASED_CTLS   = 0x481,
     IA32_VMX_PROCBASED_CTLS  = 0x482,
@@ -105,22 +64,10 @@ enum msr {
     IA32_VMX_VMFUNC          = 0x491,
     IA32_VMX_PROCBASED_CTLS3 = 0x492,
     IA32_VMX_EXIT_CTLS2      = 0x493,
-    IA32_A_PMC0              = 0x4c1,
-    IA32_DS_AREA             = 0x600,
-    MSR_RAPL_POWER_UNIT      = 0x606,
-    MSR_PKG_ENERGY_STATUS    = 0x611,
-    MSR_DRAM_ENERGY_STATUS   = 0x619,
-    MSR_PP0_ENERGY_STATUS    = 0x639,
-    MSR_PP1_ENERGY_STATUS    = 0x641,
-    IA32_U_CET               = 0x6a0,
     IA32_S_CET               = 0x6a2,
-    IA32_PL0_SSP             = 0x6a4,
-    IA32_PL3_SSP             = 0x6a7,
     IA32_INTERRUPT_SSP_TABLE_ADDR = 0x6a8,
     IA32_TSC_DEADLINE        = 0x6e0,
     IA32_PKRS                = 0x6e1,
-    IA32_PM_ENABLE           = 0x770,
-    IA32_HWP_REQUEST         = 0x774,
     IA32_X2APIC_FIRST        = 0x800, /* the register at xAPIC offset o is 0x800 + o / 16 */
     IA32_X2APIC_APICID       = 0x802,
     IA32_X2APIC_VERSION      = 0x803,
@@ -129,20 +76,10 @@ enum msr {
     IA32_X2APIC_EOI          = 0x80b,
     IA32_X2APIC_LDR          = 0x80d,
     IA32_X2APIC_SIVR         = 0x80f,
-    IA32_X2APIC_ISR0         = 0x810,
-    IA32_X2APIC_TMR0         = 0x818,
-    IA32_X2APIC_IRR0         = 0x820,
     IA32_X2APIC_ESR          = 0x828,
-    IA32_X2APIC_LVT_CMCI     = 0x82f,
     IA32_X2APIC_ICR          = 0x830,
     IA32_X2APIC_LVT_TIMER    = 0x832,
-    IA32_X2APIC_LVT_THERMAL  = 0x833,
-    IA32_X2APIC_LVT_PMI      = 0x834,
-    IA32_X2APIC_LVT_LINT0    = 0x835,
-    IA32_X2APIC_LVT_LINT1    = 0x836,
-    IA32_X2APIC_LVT_ERROR    = 0x837,
     IA32_X2APIC_INIT_COUNT   = 0x838,
-    IA32_X2APIC_CUR_COUNT    = 0x839,
     IA32_X2APIC_DIV_CONF     = 0x83e,
     IA32_X2APIC_SELF_IPI     = 0x83f,
     IA32_X2APIC_LAST         = 0x8ff,
@@ -160,27 +97,15 @@ enum msr {
 
 /* AMD only. */
 enum msr_amd {
-    MSR_AMD_TSC_RATIO        = 0xc0000104,
-    MSR_AMD_MPERF_RO         = 0xc00000e7,
     MSR_AMD_PERFEVTSEL0      = 0xc0010000,
     MSR_AMD_PERFCTR3         = 0xc0010007,
     MSR_AMD_SYSCFG           = 0xc0010010,
     MSR_AMD_HWCR             = 0xc0010015,
-    MSR_AMD_TOP_MEM          = 0xc001001a,
-    MSR_AMD_TOP_MEM2         = 0xc001001d,
     MSR_AMD_NB_CFG           = 0xc001001f,
     MSR_AMD_PATCH_LOADER     = 0xc0010020,
     MSR_AMD_INT_PENDING      = 0xc0010055,
-    MSR_AMD_PSTATE_LIMIT     = 0xc0010061,
-    MSR_AMD_PSTATE_0         = 0xc0010064,
     MSR_AMD_VM_CR            = 0xc0010114,
-    MSR_AMD_IGNNE            = 0xc0010115,
-    MSR_AMD_SMM_CTL          = 0xc0010116,
     MSR_AMD_VM_HSAVE_PA      = 0xc0010117,
-    MSR_AMD_SVM_KEY          = 0xc0010118,
-    MSR_AMD_VIRT_SPEC_CTRL   = 0xc001011f,
-    MSR_AMD_OSVW_ID_LENGTH   = 0xc0010140,
-    MSR_AMD_OSVW_STATUS      = 0xc0010141,
     MSR_AMD_LS_CFG           = 0xc0011020,
     MSR_AMD_DE_CFG           = 0xc0011029,
 };
@@ -191,10 +116,7 @@ enum msr_kvm {
     MSR_KVM_SYSTEM_TIME      = 0x12,
     MSR_KVM_WALL_CLOCK_NEW   = 0x4b564d00,
     MSR_KVM_SYSTEM_TIME_NEW  = 0x4b564d01,
-    MSR_KVM_ASYNC_PF_EN      = 0x4b564d02,
-    MSR_KVM_STEAL_TIME       = 0x4b564d03,
     MSR_KVM_PV_EOI_EN        = 0x4b564d04,
-    MSR_KVM_POLL_CONTROL     = 0x4b564d05,
 };
 
 #define EFER_SCE    (UINT64_C(1) << 0)
@@ -227,40 +149,27 @@ enum msr_kvm {
 #define ARCH_CAP_SKIP_L1DFL_VMENTRY (UINT64_C(1) << 3)
 #define ARCH_CAP_SSB_NO             (UINT64_C(1) << 4)
 #define ARCH_CAP_MDS_NO             (UINT64_C(1) << 5)
-#define ARCH_CAP_IF_PSCHANGE_MC_NO  (UINT64_C(1) << 6)
-#define ARCH_CAP_TSX_CTRL           (UINT64_C(1) << 7)
 #define ARCH_CAP_TAA_NO             (UINT64_C(1) << 8)
 
 #define MISC_ENABLE_FAST_STRING   (UINT64_C(1) << 0)
-#define MISC_ENABLE_TCC           (UINT64_C(1) << 3)
-#define MISC_ENABLE_EMON          (UINT64_C(1) << 7)
 #define MISC_ENABLE_BTS_UNAVAIL   (UINT64_C(1) << 11)
 #define MISC_ENABLE_PEBS_UNAVAIL  (UINT64_C(1) << 12)
 #define MISC_ENABLE_EIST          (UINT64_C(1) << 16)
-#define MISC_ENABLE_MONITOR_FSM   (UINT64_C(1) << 18)
-#define MISC_ENABLE_LIMIT_CPUID   (UINT64_C(1) << 22)
-#define MISC_ENABLE_XTPR_DISABLE  (UINT64_C(1) << 23)
-#define MISC_ENABLE_XD_DISABLE    (UINT64_C(1) << 34)
 
 #define PLATFORM_INFO_RATIO_SHIFT 8 /* bits 15:8, in units of 100 MHz */
 #define DEBUGCTL_LBR              (UINT64_C(1) << 0)
 #define DEBUGCTL_BTF              (UINT64_C(1) << 1)
-#define DEBUGCTL_FREEZE_IN_SMM    (UINT64_C(1) << 14)
 
-#define MTRRCAP_VCNT     UINT64_C(0xff)
 #define MTRRCAP_FIX      (UINT64_C(1) << 8)
 #define MTRRCAP_WC       (UINT64_C(1) << 10)
-#define MTRRCAP_SMRR     (UINT64_C(1) << 11)
 #define MTRR_DEF_TYPE    UINT64_C(0xff)
 #define MTRR_DEF_FE      (UINT64_C(1) << 10)
 #define MTRR_DEF_E       (UINT64_C(1) << 11)
 #define MTRR_PHYSMASK_V  (UINT64_C(1) << 11)
 
 #define MCG_CAP_COUNT    UINT64_C(0xff)
-#define MCG_CTL_P        (UINT64_C(1) << 8)
 #define MCG_STATUS_RIPV  (UINT64_C(1) << 0)
 #define MCG_STATUS_EIPV  (UINT64_C(1) << 1)
-#define MCG_STATUS_MCIP  (UINT64_C(1) << 2)
 
 #define MC_STATUS_PCC    (UINT64_C(1) << 57) /* the CPU's state is damaged */
 #define MC_STATUS_ADDRV  (UINT64_C(1) << 58)

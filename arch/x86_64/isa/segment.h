@@ -7,33 +7,22 @@
 
 #define SEL_RPL  UINT16_C(0x3)
 #define SEL_TI   UINT16_C(0x4)
-#define SEL_INDEX_SHIFT 3
 
 /* Bits of an 8-byte code or data descriptor. */
 #define DESC_TYPE_SHIFT   40
 #define DESC_ACCESSED     (UINT64_C(1) << 40)
-#define DESC_WRITABLE     (UINT64_C(1) << 41) /* data */
-#define DESC_READABLE     (UINT64_C(1) << 41) /* code */
-#define DESC_EXPAND_DOWN  (UINT64_C(1) << 42) /* data */
 #define DESC_CONFORMING   (UINT64_C(1) << 42) /* code */
 #define DESC_CODE         (UINT64_C(1) << 43)
 #define DESC_S            (UINT64_C(1) << 44) /* code or data; 0: system */
 #define DESC_DPL_SHIFT    45
 #define DESC_P            (UINT64_C(1) << 47)
-#define DESC_AVL          (UINT64_C(1) << 52)
 #define DESC_L            (UINT64_C(1) << 53)
 #define DESC_DB           (UINT64_C(1) << 54)
 #define DESC_G            (UINT64_C(1) << 55)
 
 /* Type field, bits 3:0. */
 enum segment_type {
-    SEG_DATA_RO          = 0x0,
-    SEG_DATA_RO_ACCESSED = 0x1,
-    SEG_DATA_RW          = 0x2,
     SEG_DATA_RW_ACCESSED = 0x3,
-    SEG_CODE_X           = 0x8,
-    SEG_CODE_X_ACCESSED  = 0x9,
-    SEG_CODE_XR          = 0xa,
     SEG_CODE_XR_ACCESSED = 0xb,
     SEG_TYPE_ACCESSED    = 0x1,
     SEG_TYPE_WRITABLE    = 0x2, /* data; readable for code */
@@ -41,14 +30,10 @@ enum segment_type {
     SEG_TYPE_CODE        = 0x8,
     SYS_TSS16_AVAILABLE  = 0x1,
     SYS_LDT              = 0x2,
-    SYS_TSS16_BUSY       = 0x3,
-    SYS_CALL_GATE16      = 0x4,
     SYS_TASK_GATE        = 0x5,
     SYS_INTERRUPT_GATE16 = 0x6,
     SYS_TRAP_GATE16      = 0x7,
     SYS_TSS_AVAILABLE    = 0x9, /* 32-bit, or 64-bit in IA-32e mode */
-    SYS_TSS_BUSY         = 0xb,
-    SYS_CALL_GATE        = 0xc,
     SYS_INTERRUPT_GATE   = 0xe,
     SYS_TRAP_GATE        = 0xf,
 };

@@ -96,7 +96,6 @@ enum vmcb_intercept_1 {
     INTERCEPT_SMI          = 1 << 2,
     INTERCEPT_INIT         = 1 << 3,
     INTERCEPT_VINTR        = 1 << 4,
-    INTERCEPT_CR0_SEL_WRITE = 1 << 5, /* bits other than TS and MP change */
     INTERCEPT_IDTR_READ    = 1 << 6,
     INTERCEPT_GDTR_READ    = 1 << 7,
     INTERCEPT_LDTR_READ    = 1 << 8,
@@ -112,7 +111,6 @@ enum vmcb_intercept_1 {
     INTERCEPT_CPUID        = 1 << 18,
     INTERCEPT_RSM          = 1 << 19,
     INTERCEPT_IRET         = 1 << 20,
-    INTERCEPT_INTN         = 1 << 21,
     INTERCEPT_INVD         = 1 << 22,
     INTERCEPT_PAUSE        = 1 << 23,
     INTERCEPT_HLT          = 1 << 24,
@@ -120,7 +118,6 @@ enum vmcb_intercept_1 {
     INTERCEPT_INVLPGA      = 1 << 26,
     INTERCEPT_IOIO_PROT    = 1 << 27,
     INTERCEPT_MSR_PROT     = 1 << 28,
-    INTERCEPT_TASK_SWITCH  = 1 << 29,
     INTERCEPT_SHUTDOWN     = 1u << 31,
 };
 
@@ -133,7 +130,6 @@ enum vmcb_intercept_2 {
     INTERCEPT_CLGI         = 1 << 5,
     INTERCEPT_SKINIT       = 1 << 6,
     INTERCEPT_RDTSCP       = 1 << 7,
-    INTERCEPT_ICEBP        = 1 << 8,
     INTERCEPT_WBINVD       = 1 << 9,
     INTERCEPT_MONITOR      = 1 << 10,
     INTERCEPT_MWAIT        = 1 << 11,
@@ -183,8 +179,6 @@ enum vmcb_clean {
     CLEAN_SEG  = 1 << 8,  /* CS, DS, SS, ES, CPL */
     CLEAN_CR2  = 1 << 9,
     CLEAN_LBR  = 1 << 10,
-    CLEAN_AVIC = 1 << 11,
-    CLEAN_CET  = 1 << 12,
     CLEAN_ALL  = 0x1fff,
 };
 
@@ -265,13 +259,10 @@ enum vmcb_exit_code {
 #define CR_EXIT_GPR(i) ((i) & 0xf)
 
 /* EXITINFO1 of a nested page fault; EXITINFO2 is the guest-physical address. APM vol 2, "Nested Page Faults". */
-#define NPF_P          (UINT64_C(1) << 0)
 #define NPF_W          (UINT64_C(1) << 1)
-#define NPF_U          (UINT64_C(1) << 2)
 #define NPF_RSV        (UINT64_C(1) << 3)
 #define NPF_ID         (UINT64_C(1) << 4)
 #define NPF_FINAL      (UINT64_C(1) << 32) /* the translated address itself */
-#define NPF_TABLE_WALK (UINT64_C(1) << 33) /* a table of the guest */
 
 /* MSRPM: two bits an MSR (read, write), 2 KiB a range. APM vol 2, "MSR Intercepts". */
 #define MSRPM_SIZE     8192u

@@ -213,12 +213,9 @@ enum vmcs_field {
 #undef VMCS_ENUM_ROW
 };
 
-/* Bits 14:13 of an encoding give the width, bits 11:10 the group, bit 0 the high half of a 64-bit field. */
+/* Bits 14:13 of an encoding give the width, bit 0 the high half of a 64-bit field. */
 #define VMCS_ENCODED_WIDTH(encoding) \
     ((((encoding) >> 13) & 3) == 0 ? 16 : (((encoding) >> 13) & 3) == 1 ? 64 : (((encoding) >> 13) & 3) == 2 ? 32 : VMCS_NATURAL)
-#define VMCS_GROUP(encoding) (((encoding) >> 10) & 3)
-
-enum vmcs_group { VMCS_GROUP_CONTROL = 0, VMCS_GROUP_READ_ONLY = 1, VMCS_GROUP_GUEST = 2, VMCS_GROUP_HOST = 3 };
 
 #define VMCS_CHECK_ROW(name, encoding, width, title) \
     _Static_assert(VMCS_ENCODED_WIDTH(encoding) == (width) && ((encoding) & 0x9001) == 0, "width of " #name);
@@ -238,7 +235,6 @@ enum vmcs_segment {
 /* Segment access rights: SDM, "Guest Register State", table "Format of Access Rights". */
 enum vmcs_access_rights {
     VMCS_AR_TYPE        = 0xf,
-    VMCS_AR_ACCESSED    = 1 << 0,
     VMCS_AR_WRITABLE    = 1 << 1, /* data: writable; code: readable */
     VMCS_AR_CONFORMING  = 1 << 2, /* code: conforming; data: expand down */
     VMCS_AR_CODE        = 1 << 3,
@@ -247,7 +243,6 @@ enum vmcs_access_rights {
     VMCS_AR_DPL_SHIFT   = 5,
     VMCS_AR_PRESENT     = 1 << 7,
     VMCS_AR_RESERVED_LO = 0xf << 8,
-    VMCS_AR_AVL         = 1 << 12,
     VMCS_AR_L           = 1 << 13,
     VMCS_AR_DB          = 1 << 14,
     VMCS_AR_G           = 1 << 15,
@@ -282,7 +277,6 @@ enum vmcs_eptp {
     VMCS_EPTP_SUPERVISOR_SHADOW_STACK = 1 << 7,
 };
 
-#define VMCS_REVISION_SHADOW (UINT32_C(1) << 31) /* first dword of a VMCS region: shadow-VMCS indicator */
 #define VMCS_NO_LINK         UINT64_MAX          /* VMCS_LINK_POINTER when there is no shadow VMCS */
 
 #endif

@@ -128,64 +128,25 @@ enum vmx_entry_controls          { VMX_ENTRY_CONTROLS(VMX_CONTROL_ROW) };
 
 /* ---- capability MSRs: appendix "VMX Capability Reporting Facility" ---------------------------------------------- */
 
-#define VMX_CAPABILITY_MSRS(X) \
-    X(VMX_BASIC,               0x480) \
-    X(VMX_PINBASED_CTLS,       0x481) \
-    X(VMX_PROCBASED_CTLS,      0x482) \
-    X(VMX_EXIT_CTLS,           0x483) \
-    X(VMX_ENTRY_CTLS,          0x484) \
-    X(VMX_MISC,                0x485) \
-    X(VMX_CR0_FIXED0,          0x486) \
-    X(VMX_CR0_FIXED1,          0x487) \
-    X(VMX_CR4_FIXED0,          0x488) \
-    X(VMX_CR4_FIXED1,          0x489) \
-    X(VMX_VMCS_ENUM,           0x48a) \
-    X(VMX_PROCBASED_CTLS2,     0x48b) \
-    X(VMX_EPT_VPID_CAP,        0x48c) \
-    X(VMX_TRUE_PINBASED_CTLS,  0x48d) \
-    X(VMX_TRUE_PROCBASED_CTLS, 0x48e) \
-    X(VMX_TRUE_EXIT_CTLS,      0x48f) \
-    X(VMX_TRUE_ENTRY_CTLS,     0x490) \
-    X(VMX_VMFUNC,              0x491) \
-    X(VMX_PROCBASED_CTLS3,     0x492) \
-    X(VMX_EXIT_CTLS2,          0x493)
-
-enum vmx_capability_msr {
-#define VMX_MSR_ROW(name, index) MSR_IA32_##name = index,
-    VMX_CAPABILITY_MSRS(VMX_MSR_ROW)
-#undef VMX_MSR_ROW
-};
-
 /* A control-word capability: low half = bits that must be 1 (allowed 0-settings), high half = bits that may be 1. */
 #define VMX_CTLS_MUST(capability) ((uint32_t)(capability))
 #define VMX_CTLS_MAY(capability)  ((uint32_t)((capability) >> 32))
 
 /* IA32_VMX_BASIC */
 #define VMX_BASIC_REVISION(basic)     ((uint32_t)((basic) & 0x7fffffff))
-#define VMX_BASIC_REGION_SIZE(basic)  ((uint32_t)(((basic) >> 32) & 0x1fff))
-#define VMX_BASIC_32BIT_ADDRESSES     (UINT64_C(1) << 48)
-#define VMX_BASIC_DUAL_MONITOR        (UINT64_C(1) << 49)
-#define VMX_BASIC_MEMORY_TYPE(basic)  ((uint32_t)(((basic) >> 50) & 15))
 #define VMX_BASIC_INS_OUTS_INFO       (UINT64_C(1) << 54)
 #define VMX_BASIC_TRUE_CONTROLS       (UINT64_C(1) << 55)
 #define VMX_BASIC_ANY_ERROR_CODE      (UINT64_C(1) << 56) /* exceptions may be injected with or without error code */
 
 /* IA32_VMX_MISC */
 #define VMX_MISC_TIMER_SHIFT(misc)    ((uint32_t)((misc) & 31)) /* the preemption timer counts TSC >> this */
-#define VMX_MISC_STORE_LMA            (UINT64_C(1) << 5)
 #define VMX_MISC_ACTIVITY_HLT         (UINT64_C(1) << 6)
 #define VMX_MISC_ACTIVITY_SHUTDOWN    (UINT64_C(1) << 7)
 #define VMX_MISC_ACTIVITY_SIPI        (UINT64_C(1) << 8)
-#define VMX_MISC_PT_IN_VMX            (UINT64_C(1) << 14)
-#define VMX_MISC_SMBASE_IN_SMM        (UINT64_C(1) << 15)
 #define VMX_MISC_CR3_TARGETS(misc)    ((uint32_t)(((misc) >> 16) & 0x1ff))
-#define VMX_MISC_MAX_MSR_LIST(misc)   (512u * ((uint32_t)(((misc) >> 25) & 7) + 1))
-#define VMX_MISC_VMXOFF_SMI           (UINT64_C(1) << 28)
-#define VMX_MISC_VMWRITE_ANY          (UINT64_C(1) << 29) /* VMWRITE may write read-only fields */
 #define VMX_MISC_INJECT_LENGTH_ZERO   (UINT64_C(1) << 30)
 
 /* IA32_VMX_EPT_VPID_CAP */
-#define VMX_EPT_EXECUTE_ONLY          (UINT64_C(1) << 0)
 #define VMX_EPT_WALK_4                (UINT64_C(1) << 6)
 #define VMX_EPT_WALK_5                (UINT64_C(1) << 7)
 #define VMX_EPT_UNCACHEABLE           (UINT64_C(1) << 8)
@@ -194,20 +155,15 @@ enum vmx_capability_msr {
 #define VMX_EPT_1G_PAGES              (UINT64_C(1) << 17)
 #define VMX_EPT_INVEPT                (UINT64_C(1) << 20)
 #define VMX_EPT_ACCESS_DIRTY          (UINT64_C(1) << 21)
-#define VMX_EPT_ADVANCED_EXIT_INFO    (UINT64_C(1) << 22)
 #define VMX_EPT_SUPERVISOR_SHADOW_STACK (UINT64_C(1) << 23)
 #define VMX_EPT_INVEPT_SINGLE         (UINT64_C(1) << 25)
-#define VMX_EPT_INVEPT_ALL            (UINT64_C(1) << 26)
 #define VMX_VPID_INVVPID              (UINT64_C(1) << 32)
-#define VMX_VPID_INVVPID_ADDRESS      (UINT64_C(1) << 40)
 #define VMX_VPID_INVVPID_SINGLE       (UINT64_C(1) << 41)
 #define VMX_VPID_INVVPID_ALL          (UINT64_C(1) << 42)
-#define VMX_VPID_INVVPID_SINGLE_KEEP_GLOBALS (UINT64_C(1) << 43)
 
 enum vmx_invept_type  { INVEPT_SINGLE_CONTEXT = 1, INVEPT_ALL_CONTEXTS = 2 };
 enum vmx_invvpid_type {
     INVVPID_INDIVIDUAL_ADDRESS = 0, INVVPID_SINGLE_CONTEXT = 1, INVVPID_ALL_CONTEXTS = 2,
-    INVVPID_SINGLE_CONTEXT_KEEP_GLOBALS = 3,
 };
 
 #endif

@@ -92,7 +92,6 @@ enum vmx_exit_reason {
     EXIT_REASONS = 80,
 };
 /* The exit-reason field: the basic reason in bits 15:0, flags above. */
-#define EXIT_REASON_BASIC(field)   ((uint32_t)(field) & 0xffff)
 #define EXIT_REASON_BUS_LOCK_FLAG  (UINT32_C(1) << 26)
 #define EXIT_REASON_ENCLAVE        (UINT32_C(1) << 27)
 #define EXIT_REASON_PENDING_MTF    (UINT32_C(1) << 28)
@@ -103,7 +102,6 @@ enum vmx_exit_reason {
 
 #define INTERRUPTION_VECTOR(info)    ((uint32_t)(info) & 0xff)
 #define INTERRUPTION_TYPE(info)      (((uint32_t)(info) >> 8) & 7)
-#define INTERRUPTION_TYPE_SHIFT      8
 #define INTERRUPTION_ERROR_CODE      (UINT32_C(1) << 11) /* an error code is valid (exit) or delivered (entry) */
 #define INTERRUPTION_NMI_UNBLOCKING  (UINT32_C(1) << 12) /* exit only: IRET had unblocked NMIs */
 #define INTERRUPTION_VALID           (UINT32_C(1) << 31)
@@ -118,7 +116,6 @@ enum vmx_interruption_type {
 /* Control-register accesses */
 #define QUALIFICATION_CR_NUMBER(q)      ((unsigned)((q) & 15))
 #define QUALIFICATION_CR_ACCESS(q)      ((unsigned)(((q) >> 4) & 3)) /* enum vmx_cr_access */
-#define QUALIFICATION_CR_LMSW_MEMORY    (UINT64_C(1) << 6)
 #define QUALIFICATION_CR_REGISTER(q)    ((unsigned)(((q) >> 8) & 15)) /* 0 RAX, 1 RCX, ... 15 R15 */
 #define QUALIFICATION_CR_LMSW_SOURCE(q) ((uint16_t)((q) >> 16))
 enum vmx_cr_access { CR_ACCESS_WRITE = 0, CR_ACCESS_READ = 1, CR_ACCESS_CLTS = 2, CR_ACCESS_LMSW = 3 };
@@ -128,57 +125,22 @@ enum vmx_cr_access { CR_ACCESS_WRITE = 0, CR_ACCESS_READ = 1, CR_ACCESS_CLTS = 2
 #define QUALIFICATION_DR_READ           (UINT64_C(1) << 4) /* MOV from DR */
 #define QUALIFICATION_DR_REGISTER(q)    ((unsigned)(((q) >> 8) & 15))
 
-/* Debug exceptions: bits as in DR6, all active high */
-#define QUALIFICATION_DEBUG_B0_B3       UINT64_C(0xf)
-#define QUALIFICATION_DEBUG_BLD         (UINT64_C(1) << 11)
-#define QUALIFICATION_DEBUG_BD          (UINT64_C(1) << 13)
-#define QUALIFICATION_DEBUG_BS          (UINT64_C(1) << 14)
-#define QUALIFICATION_DEBUG_RTM         (UINT64_C(1) << 16)
-
 /* I/O instructions */
-#define QUALIFICATION_IO_SIZE(q)        ((unsigned)((q) & 7) + 1)
 #define QUALIFICATION_IO_IN             (UINT64_C(1) << 3)
 #define QUALIFICATION_IO_STRING         (UINT64_C(1) << 4)
 #define QUALIFICATION_IO_REP            (UINT64_C(1) << 5)
-#define QUALIFICATION_IO_IMMEDIATE      (UINT64_C(1) << 6)
-#define QUALIFICATION_IO_PORT(q)        ((uint16_t)((q) >> 16))
 
 /* EPT violations */
 #define QUALIFICATION_EPT_READ          (UINT64_C(1) << 0)
 #define QUALIFICATION_EPT_WRITE         (UINT64_C(1) << 1)
 #define QUALIFICATION_EPT_FETCH         (UINT64_C(1) << 2)
-#define QUALIFICATION_EPT_READABLE      (UINT64_C(1) << 3)
-#define QUALIFICATION_EPT_WRITABLE      (UINT64_C(1) << 4)
-#define QUALIFICATION_EPT_EXECUTABLE    (UINT64_C(1) << 5)
-#define QUALIFICATION_EPT_USER_EXECUTABLE (UINT64_C(1) << 6)
 #define QUALIFICATION_EPT_LINEAR_VALID  (UINT64_C(1) << 7)
 #define QUALIFICATION_EPT_TRANSLATED    (UINT64_C(1) << 8) /* with LINEAR_VALID: the final access, not a table walk */
-#define QUALIFICATION_EPT_USER          (UINT64_C(1) << 9)  /* bits 9-11: advanced information only */
-#define QUALIFICATION_EPT_LINEAR_WRITABLE (UINT64_C(1) << 10)
-#define QUALIFICATION_EPT_NX            (UINT64_C(1) << 11)
 #define QUALIFICATION_EPT_NMI_UNBLOCKING (UINT64_C(1) << 12)
-
-/* APIC accesses */
-#define QUALIFICATION_APIC_OFFSET(q)    ((uint32_t)((q) & 0xfff))
-#define QUALIFICATION_APIC_ACCESS(q)    ((unsigned)(((q) >> 12) & 15))
-enum vmx_apic_access {
-    APIC_ACCESS_READ = 0, APIC_ACCESS_WRITE = 1, APIC_ACCESS_FETCH = 2, APIC_ACCESS_EVENT_DELIVERY = 3,
-    APIC_ACCESS_PHYSICAL_EVENT = 10, APIC_ACCESS_PHYSICAL = 15,
-};
 
 /* Task switches */
 #define QUALIFICATION_TASK_SELECTOR(q)  ((uint16_t)(q))
 #define QUALIFICATION_TASK_SOURCE(q)    ((unsigned)(((q) >> 30) & 3))
-enum vmx_task_switch_source { TASK_SWITCH_CALL = 0, TASK_SWITCH_IRET = 1, TASK_SWITCH_JMP = 2, TASK_SWITCH_IDT = 3 };
-
-/* VM-entry failure due to invalid guest state */
-enum vmx_entry_failure { ENTRY_FAILURE_PDPTE = 2, ENTRY_FAILURE_NMI = 3, ENTRY_FAILURE_LINK_POINTER = 4 };
-
-/* ---- VM-exit instruction information ---------------------------------------------------------------------------- */
-
-/* INS and OUTS (where VMX_BASIC_INS_OUTS_INFO) */
-#define INFORMATION_ADDRESS_SIZE(info)  (((uint32_t)(info) >> 7) & 7)  /* 0: 16 bits, 1: 32, 2: 64 */
-#define INFORMATION_SEGMENT(info)       (((uint32_t)(info) >> 15) & 7) /* 0 ES, 1 CS, 2 SS, 3 DS, 4 FS, 5 GS */
 
 /* ---- VM-instruction errors -------------------------------------------------------------------------------------- */
 
