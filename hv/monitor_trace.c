@@ -63,7 +63,10 @@ static const struct trace_machine *machine(void)
 const struct trace_machine *monitor_trace_machine(void *ctx)
 {
     (void)ctx;
-    return tracing_rings[0] ? machine() : NULL;
+    for (unsigned i = 0; i < pcpu_count(); i++)
+        if (tracing_rings[i])
+            return machine();
+    return NULL;
 }
 
 /* ---- records and instructions ------------------------------------------------------------------------------------- */
@@ -196,21 +199,20 @@ void monitor_dump_end(void *ctx)
 
 const char *monitor_dump_begin(void *ctx, uint64_t limit)
 {
-    unsigned rings = 0;
     uint64_t now = rdtsc();
     for (unsigned i = 0; i < pcpu_count(); i++) {
         hpa_t block;
+        copied[i] = &copies[i];
         if (!tracing_rings[i])
-            break;
+            continue; /* there was no memory for it: it is an empty one, and the others keep their CPU's number */
         if (page_alloc(pages, page_order(TRACE_RING_BYTES), PAGE_OWNER_HOST, &block) != PAGE_OK) {
             monitor_dump_end(ctx);
             return "there is not enough free memory for a copy of the rings";
         }
         copies[i].records = hpa_to_ptr(block);
         trace_copy(&copies[i], tracing_rings[i]);
-        copied[rings++] = &copies[i];
     }
-    trace_dump_begin(&dump, machine(), copied, rings, limit, now);
+    trace_dump_begin(&dump, machine(), copied, pcpu_count(), limit, now);
     return NULL;
 }
 
