@@ -204,7 +204,9 @@ static void show_nested(struct subject *s, uint64_t gpa)
     for (unsigned i = 0; i < path.count && used < sizeof steps; i++)
         used += fmt_print(steps + used, sizeof steps - used, " L%u %lx", path.step[i].level, path.step[i].entry);
     say(s, "    nested (%s):%s", s->p->nested.format->name, steps);
-    if (!path.mapped)
+    if (!path.count)
+        say(s, "    there is none: guest-physical %lx is wider than the nested tables", gpa);
+    else if (!path.mapped)
         say(s, "    fails at level %u of the nested tables: guest-physical %lx is no RAM", path.step[path.count - 1].level, gpa);
 }
 

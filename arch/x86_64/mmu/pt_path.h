@@ -12,6 +12,7 @@ struct pt_path {
     struct { unsigned level; uint64_t entry; } step[PT_PATH_STEPS];
 };
 
+/* An address with more bits than the tables have levels for has no way: count 0. */
 void pt_path_find(const struct pt *pt, uint64_t address, struct pt_path *out);
 
 #endif

@@ -286,6 +286,17 @@ TEST(what_was_being_delivered_is_a_fact_and_its_address_is_walked_through_both_t
     finish();
 }
 
+TEST(an_address_that_the_nested_tables_are_too_narrow_for_has_no_way_through_them)
+{
+    CHECK(start());
+    cpu.exit.kind = VT_EXIT_MMIO;
+    cpu.exit.mem.gpa = GPA((UINT64_C(1) << 48) + 0x8000);
+    cpu.exit.mem.own = true;
+    take();
+    CHECK(says("there is none: guest-physical 1000000008000 is wider than the nested tables"));
+    finish();
+}
+
 TEST(an_exit_without_faults_shows_no_chain)
 {
     CHECK(start());

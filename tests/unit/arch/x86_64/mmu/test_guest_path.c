@@ -174,5 +174,7 @@ TEST(the_nested_way_ends_at_the_page_or_where_there_is_none)
     CHECK(!way.mapped && way.count == 3 && way.step[2].entry == 0);
     pt_path_find(&pt, GiB(2), &way);
     CHECK(!way.mapped && way.count == 2 && way.step[1].level == PT_LEVEL_1G);
+    pt_path_find(&pt, (UINT64_C(1) << 48) + MiB(3), &way); /* the tables have 48 bits */
+    CHECK(!way.mapped && way.count == 0);
     pt_destroy(&pt);
 }
