@@ -49,6 +49,7 @@ static void read_basic(struct cpu_features *f)
     f->fsgsbase = r.ebx & CPUID_7_EBX_FSGSBASE;
     f->umip = r.ecx & CPUID_7_ECX_UMIP;
     f->pku = r.ecx & CPUID_7_ECX_PKU;
+    f->lam = r.eax >= 1 && (cpuid(CPUID_EXT_FEATURES, 1).eax & CPUID_7_1_EAX_LAM);
     f->xsaves = f->xsave && (cpuid(CPUID_XSTATE, 1).eax & CPUID_D_1_EAX_XSAVES);
 }
 

@@ -10,7 +10,7 @@ struct cpu_features {
     char brand[49];              /* "" if CPUID has none */
     unsigned physical_bits, linear_bits;
     bool nx, pages_1g, pat, pge, mce;
-    bool smep, smap, umip;
+    bool smep, smap, umip, lam;
     bool pcid, invpcid, fsgsbase, pku;
     bool xsave, xsaves;
     bool x2apic, tsc_deadline, tsc_adjust, invariant_tsc, rdtscp, arat;

@@ -164,6 +164,7 @@ enum cpuid_leaf {
 #define CPUID_7_EDX_SSBD           CPUID_BIT(31)
 #define CPUID_7_1_EAX_AVX_VNNI     CPUID_BIT(4)
 #define CPUID_7_1_EAX_AVX512_BF16  CPUID_BIT(5)
+#define CPUID_7_1_EAX_LAM          CPUID_BIT(26)
 
 /* Leaf Bh and 1Fh, ECX bits 15:8. */
 enum cpuid_topology_level { CPUID_TOPOLOGY_INVALID = 0, CPUID_TOPOLOGY_SMT = 1, CPUID_TOPOLOGY_CORE = 2 };

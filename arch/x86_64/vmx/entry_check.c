@@ -108,9 +108,9 @@ unsigned entry_check(const struct entry_check_input *input, struct entry_violati
 }
 
 void entry_check_read_cpu(struct entry_check_cpu *cpu, uint64_t (*rdmsr)(void *ctx, uint32_t msr), void *ctx,
-                          unsigned physical_bits, unsigned linear_bits)
+                          unsigned physical_bits, unsigned linear_bits, bool lam)
 {
-    *cpu = (struct entry_check_cpu){ .physical_bits = (uint8_t)physical_bits, .linear_bits = (uint8_t)linear_bits };
+    *cpu = (struct entry_check_cpu){ .physical_bits = (uint8_t)physical_bits, .linear_bits = (uint8_t)linear_bits, .lam = lam };
 #define READ(msr) (cpu->capability[(msr) - IA32_VMX_BASIC] = rdmsr(ctx, msr))
     for (uint32_t msr = IA32_VMX_BASIC; msr <= IA32_VMX_VMCS_ENUM; msr++)
         READ(msr);

@@ -11,6 +11,7 @@
 struct entry_check_cpu {
     uint64_t capability[ENTRY_CHECK_MSRS]; /* [index - 480h]; 0 where the CPU has no such MSR */
     uint8_t physical_bits, linear_bits;    /* of the host: CPUID 80000008h; linear 48, or 57 with CR4.LA57 */
+    bool lam;                              /* linear-address masking: CR3 has two bits of it */
 };
 
 struct entry_check_input {
@@ -31,7 +32,7 @@ struct entry_violation {
 
 /* Reads those capability MSRs that this CPU has. */
 void entry_check_read_cpu(struct entry_check_cpu *cpu, uint64_t (*rdmsr)(void *ctx, uint32_t msr), void *ctx,
-                          unsigned physical_bits, unsigned linear_bits);
+                          unsigned physical_bits, unsigned linear_bits, bool lam);
 
 /* Stores the first `max` violations; returns how many there are, 0 if the entry is legal. */
 unsigned entry_check(const struct entry_check_input *input, struct entry_violation *out, unsigned max);

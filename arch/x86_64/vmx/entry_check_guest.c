@@ -21,7 +21,8 @@ static void check_control_registers(struct check *c)
     } else {
         check_require(c, !(c->cr4 & CR4_PCIDE), VMCS_GUEST_CR4, "PCIDE must be 0 without \"IA-32e mode guest\"");
     }
-    check_require(c, fits_physical(c, field(c, VMCS_GUEST_CR3) & ~(CR3_LAM_U48 | CR3_LAM_U57)), VMCS_GUEST_CR3,
+    uint64_t lam = c->in->cpu->lam ? CR3_LAM_U48 | CR3_LAM_U57 : 0;
+    check_require(c, fits_physical(c, field(c, VMCS_GUEST_CR3) & ~lam), VMCS_GUEST_CR3,
                   "bits above the physical-address width must be 0");
 }
 

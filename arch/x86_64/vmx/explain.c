@@ -45,7 +45,8 @@ unsigned vmx_explain_entry(struct vt_vcpu *vt, void (*line)(void *ctx, const cha
     struct entry_violation found[MAX_VIOLATIONS];
     char text[240];
 
-    entry_check_read_cpu(&cpu, read_msr, NULL, cpu_features.physical_bits, cpu_features.linear_bits);
+    entry_check_read_cpu(&cpu, read_msr, NULL, cpu_features.physical_bits, cpu_features.linear_bits,
+                         cpu_features.lam);
     const struct entry_check_input input = { &cpu, read_field, NULL, v->config.apic_page };
     unsigned count = entry_check(&input, found, MAX_VIOLATIONS);
     for (unsigned i = 0; i < MIN(count, (unsigned)MAX_VIOLATIONS); i++) {

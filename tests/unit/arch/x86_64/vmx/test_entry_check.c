@@ -62,7 +62,7 @@ static void set_controls_and_host(void)
 {
     memset(vmcs, 0, sizeof vmcs);
     memset(apic_page, 0, sizeof apic_page);
-    entry_check_read_cpu(&cpu, rdmsr, NULL, 39, 48);
+    entry_check_read_cpu(&cpu, rdmsr, NULL, 39, 48, false);
     set(VMCS_PIN_CONTROLS, 0x16 | PIN_EXTERNAL_INTERRUPT_EXITING | PIN_NMI_EXITING | PIN_VIRTUAL_NMIS);
     set(VMCS_PRIMARY_PROC_CONTROLS, 0x04006172 | PROC_HLT_EXITING | PROC_USE_IO_BITMAPS | PROC_USE_MSR_BITMAPS |
                                     PROC_USE_TPR_SHADOW | PROC_ACTIVATE_SECONDARY_CONTROLS);
@@ -492,6 +492,18 @@ TEST(each_broken_rule_is_found_and_named)
     }
 }
 
+TEST(bits_of_cr3_for_linear_address_masking_need_a_cpu_that_has_it)
+{
+    static const uint64_t bits[] = { CR3_LAM_U57, CR3_LAM_U48, CR3_LAM_U57 | CR3_LAM_U48 };
+    for (unsigned i = 0; i < sizeof bits / sizeof bits[0]; i++) {
+        guest_64();
+        vmcs[VMCS_GUEST_CR3] |= bits[i];
+        CHECK(check() == 1 && found[0].field == VMCS_GUEST_CR3 && strstr(found[0].rule, "physical-address width"));
+        cpu.lam = true;
+        CHECK(check() == 0);
+    }
+}
+
 TEST(a_host_with_cet_needs_write_protection)
 {
     guest_64();
@@ -569,7 +581,7 @@ TEST(more_violations_than_room_are_counted_not_stored)
 {
     struct entry_check_input in = { .cpu = &cpu, .read = read_field };
     memset(vmcs, 0, sizeof vmcs);
-    entry_check_read_cpu(&cpu, rdmsr, NULL, 39, 48);
+    entry_check_read_cpu(&cpu, rdmsr, NULL, 39, 48, false);
     struct entry_violation one[2] = { { .field = 0 }, { .field = 77 } };
     CHECK(entry_check(&in, one, 1) > 10);
     CHECK_EQ(one[1].field, 77);
