@@ -117,7 +117,7 @@ $(B)/BOOTX64.EFI: $(EFI_O)
 PURE_DIRS := hv/lib hv/trace hv/dev hv/sched hv/part hv/mem hv/con hv/shell arch/x86_64/emul arch/x86_64/mmu
 PURE_FILES := boot/boot_info.c boot/memory_map.c boot/last_log.c boot/mb2/mb2_convert.c arch/x86_64/cpu/preflight.c boot/uefi/elf_image.c
 PURE_FILES += arch/x86_64/cpu/calibrate.c arch/x86_64/cpu/speculation.c $(wildcard drivers/acpi*.c)
-PURE_FILES += drivers/uart.c drivers/fb.c drivers/font.c drivers/i8042.c drivers/scancode.c hv/terminals.c
+PURE_FILES += drivers/uart.c drivers/fb.c drivers/font.c drivers/i8042.c drivers/scancode.c hv/terminals.c hv/monitor_policy.c
 PURE_FILES += arch/x86_64/vt/policy.c
 PURE_FILES += hv/vm/cpuid.c $(wildcard arch/x86_64/vmx/entry_check*.c arch/x86_64/svm/entry_check*.c)
 PURE_FILES += $(wildcard hv/trace/explain*.c)

@@ -1,0 +1,85 @@
+/* The monitor's `policy NAME CONTROL=on|off`: what it answers, and what it does. */
+#include <string.h>
+#include "arch/x86_64/vt/policy.h"
+#include "hv/monitor_policy.h"
+#include "hv/vm/vm.h"
+#include "tests/unit/test.h"
+
+struct vt_ops vt;
+struct partition *partitions[VM_MAX_PARTITIONS];
+unsigned partition_count = 2;
+static struct partition part;
+static unsigned times;
+
+static const struct vt_features *on_features(void)
+{
+    static const struct vt_features features = { .controls_fixed = VT_CONTROL_BIT(HLT),
+                                                 .controls_switched = VT_CONTROL_BIT(RDTSC) | VT_CONTROL_BIT(CR3) };
+    return &features;
+}
+
+void partition_set_policy(struct partition *p, uint64_t controls)
+{
+    atomic_store(&p->policy, controls);
+    times++;
+}
+
+static void start(uint64_t policy)
+{
+    vt.features = on_features;
+    partitions[0] = &part;
+    partitions[1] = NULL;
+    part.policy = policy;
+    times = 0;
+}
+
+/* Is that the answer, and was nothing switched? */
+static bool refuses(uint64_t on, uint64_t off, const char *why)
+{
+    const char *answer = monitor_switch_controls(NULL, 0, on, off);
+    return answer && strstr(answer, why) && !times;
+}
+
+TEST(what_can_be_switched_is_switched)
+{
+    start(0);
+    CHECK(!monitor_switch_controls(NULL, 0, VT_CONTROL_BIT(RDTSC), 0));
+    CHECK_EQ(part.policy, VT_CONTROL_BIT(RDTSC));
+    CHECK(!monitor_switch_controls(NULL, 0, VT_CONTROL_BIT(CR3) | VT_CONTROL_BIT(HLT), VT_CONTROL_BIT(RDTSC)));
+    CHECK_EQ(part.policy & on_features()->controls_switched, VT_CONTROL_BIT(CR3));
+    CHECK(!monitor_switch_controls(NULL, 0, 0, VT_POLICY_MAX));
+    CHECK_EQ(part.policy, 0);
+}
+
+TEST(a_control_that_is_always_on_is_neither_switched_off_nor_on)
+{
+    start(0);
+    CHECK(refuses(0, VT_CONTROL_BIT(HLT), "cannot be off"));
+    CHECK(refuses(VT_CONTROL_BIT(HLT), 0, "is always on"));
+}
+
+TEST(a_control_that_this_cpu_has_not_is_said_to_be_missing)
+{
+    start(0);
+    CHECK(refuses(VT_CONTROL_BIT(IRET), 0, "no such control"));
+    CHECK(refuses(0, VT_CONTROL_BIT(IRET), "no such control"));
+}
+
+TEST(words_that_change_nothing_are_not_done)
+{
+    start(VT_CONTROL_BIT(RDTSC));
+    CHECK(refuses(VT_POLICY_MIN, 0, "nothing to switch")); /* min=on */
+    CHECK(refuses(VT_CONTROL_BIT(RDTSC), 0, "nothing to switch"));
+    CHECK(refuses(VT_CONTROL_BIT(HLT) | VT_CONTROL_BIT(RDTSC), 0, "nothing to switch"));
+    CHECK(!monitor_switch_controls(NULL, 0, VT_POLICY_MAX, 0));
+    times = 0;
+    CHECK(refuses(VT_POLICY_MAX, 0, "nothing to switch"));
+}
+
+TEST(a_partition_that_could_not_be_created_has_no_controls)
+{
+    struct shell_control c;
+    start(0);
+    CHECK(!monitor_control_state(NULL, 1, VT_CONTROL_RDTSC, &c));
+    CHECK(strstr(monitor_switch_controls(NULL, 1, VT_CONTROL_BIT(RDTSC), 0), "could not be created"));
+}
