@@ -189,6 +189,7 @@ static void reset_vcpu(struct vcpu *v, const struct load_cpu *c)
     vt.unload(v->vt, false);
     memset(v->exit_count, 0, sizeof v->exit_count);
     memset(v->exit_ticks, 0, sizeof v->exit_ticks);
+    v->note = (struct exit_note){ 0 };
     atomic_store(&v->state, v->index == 0 ? VCPU_RUNNABLE : VCPU_WAIT_SIPI);
 }
 
@@ -231,6 +232,7 @@ enum partition_result partition_start(struct partition *p)
     spin_lock(&p->lock);
     platform_reset(p);
     spin_unlock(&p->lock);
+    atomic_store(&p->policy, p->config->exits); /* what was switched since it was made is gone */
     p->has_status = false;
     p->told = false;
     p->started_at = rdtsc();
