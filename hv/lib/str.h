@@ -12,7 +12,6 @@ size_t strlen(const char *s);
 size_t strnlen(const char *s, size_t max);
 int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
-char *strchr(const char *s, int c);
 
 /* The first place of `word` in `s`, or NULL. */
 const char *str_find(const char *s, const char *word);

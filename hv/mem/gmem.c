@@ -160,19 +160,6 @@ enum gmem_result gmem_add_ram(struct gmem *g, gpa_t gpa, uint64_t size)
     return GMEM_OK;
 }
 
-enum gmem_result gmem_add_pc_ram(struct gmem *g, uint64_t size, uint64_t *low, uint64_t *high)
-{
-    *low = MIN(size, GMEM_LOW_END);
-    *high = size - *low;
-    enum gmem_result result = gmem_add_ram(g, GPA(0), *low);
-    if (result != GMEM_OK || *high == 0)
-        return result;
-    result = gmem_add_ram(g, GPA(GMEM_HIGH_BASE), *high);
-    if (result != GMEM_OK)
-        remove_range(g, 0, *low);
-    return result;
-}
-
 /* Cut the extent around `gpa`, if any, so that one starts there. */
 static bool cut_at(struct gmem *g, uint64_t gpa)
 {

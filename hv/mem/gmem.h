@@ -43,11 +43,6 @@ void gmem_destroy(struct gmem *g);
 /* Zeroed RAM at [gpa, gpa+size), all or nothing. */
 enum gmem_result gmem_add_ram(struct gmem *g, gpa_t gpa, uint64_t size) MUST_CHECK;
 
-/* RAM as a PC has it: up to GMEM_LOW_END from 0, what does not fit from 4 GiB on. *low and *high get the sizes. */
-#define GMEM_LOW_END  GiB(3)
-#define GMEM_HIGH_BASE GiB(4)
-enum gmem_result gmem_add_pc_ram(struct gmem *g, uint64_t size, uint64_t *low, uint64_t *high) MUST_CHECK;
-
 /* From now on the guest (and gmem_write) may only read [gpa, gpa+size), which is RAM: firmware images. Before vCPUs
  * run and before the nested tables are built. */
 enum gmem_result gmem_make_read_only(struct gmem *g, gpa_t gpa, uint64_t size) MUST_CHECK;
@@ -55,7 +50,6 @@ enum gmem_result gmem_make_read_only(struct gmem *g, gpa_t gpa, uint64_t size) M
 /* Any length and alignment; crosses extents. Bytes are copied in no promised order or width. */
 enum gmem_result gmem_read(struct gmem *g, gpa_t gpa, void *buffer, size_t size) MUST_CHECK;
 enum gmem_result gmem_write(struct gmem *g, gpa_t gpa, const void *buffer, size_t size) MUST_CHECK;
-enum gmem_result gmem_fill(struct gmem *g, gpa_t gpa, uint8_t byte, uint64_t size) MUST_CHECK;
 
 /* The same to ROM, too: for loaders, while no vCPU of the partition runs. */
 enum gmem_result gmem_load(struct gmem *g, gpa_t gpa, const void *buffer, size_t size) MUST_CHECK;
@@ -70,11 +64,6 @@ enum gmem_result gmem_write_u8(struct gmem *g, gpa_t gpa, uint8_t value) MUST_CH
 enum gmem_result gmem_write_u16(struct gmem *g, gpa_t gpa, uint16_t value) MUST_CHECK;
 enum gmem_result gmem_write_u32(struct gmem *g, gpa_t gpa, uint32_t value) MUST_CHECK;
 enum gmem_result gmem_write_u64(struct gmem *g, gpa_t gpa, uint64_t value) MUST_CHECK;
-
-/* Atomic against the guest's own CPUs. *swapped: the value was `expected` and is now `desired`.
- * GMEM_MISALIGNED unless aligned to the size. */
-enum gmem_result gmem_cmpxchg32(struct gmem *g, gpa_t gpa, uint32_t expected, uint32_t desired, bool *swapped) MUST_CHECK;
-enum gmem_result gmem_cmpxchg64(struct gmem *g, gpa_t gpa, uint64_t expected, uint64_t desired, bool *swapped) MUST_CHECK;
 
 /* All extents in order of gpa, to build the nested tables; stops at and returns the first result that is not 0. */
 typedef int (*gmem_visit_t)(void *ctx, const struct gmem_extent *extent);

@@ -63,24 +63,14 @@ enum gmem_result gmem_load(struct gmem *g, gpa_t gpa, const void *buffer, size_t
     return write_checked(g, gpa, buffer, size, false);
 }
 
-static enum gmem_result fill_checked(struct gmem *g, gpa_t gpa, uint8_t byte, uint64_t size, bool as_guest)
+enum gmem_result gmem_load_fill(struct gmem *g, gpa_t gpa, uint8_t byte, uint64_t size)
 {
-    enum gmem_result result = check_access(g, gpa.raw, size, as_guest);
+    enum gmem_result result = check_access(g, gpa.raw, size, false);
     for (uint64_t part; result == GMEM_OK && size; size -= part, gpa.raw += part) {
         uint8_t *to = next_part(g, gpa.raw, size, &part);
         memset(to, byte, part);
     }
     return result;
-}
-
-enum gmem_result gmem_fill(struct gmem *g, gpa_t gpa, uint8_t byte, uint64_t size)
-{
-    return fill_checked(g, gpa, byte, size, true);
-}
-
-enum gmem_result gmem_load_fill(struct gmem *g, gpa_t gpa, uint8_t byte, uint64_t size)
-{
-    return fill_checked(g, gpa, byte, size, false);
 }
 
 /* A volatile access of a type that may lie anywhere is one x86 load or store, as the guest's own would be: atomic if
@@ -111,27 +101,6 @@ ACCESS(16)
 ACCESS(32)
 ACCESS(64)
 
-/* An aligned value never crosses extents: they start and end at pages. */
-#define CMPXCHG(bits)                                                                                 \
-    enum gmem_result gmem_cmpxchg##bits(struct gmem *g, gpa_t gpa, uint##bits##_t expected,           \
-                                        uint##bits##_t desired, bool *swapped)                        \
-    {                                                                                                 \
-        const struct gmem_extent *e;                                                                  \
-        if (gpa.raw % sizeof(expected) != 0)                                                          \
-            return GMEM_MISALIGNED;                                                                   \
-        uint##bits##_t *at = (void *)gmem_direct(g, gpa.raw, sizeof(expected), &e);                   \
-        if (!at)                                                                                      \
-            return GMEM_OUTSIDE;                                                                      \
-        if (e->read_only)                                                                             \
-            return GMEM_READ_ONLY;                                                                    \
-        *swapped = __atomic_compare_exchange_n(at, &expected, desired, false, __ATOMIC_SEQ_CST,       \
-                                               __ATOMIC_RELAXED);                                     \
-        return GMEM_OK;                                                                               \
-    }
-
-CMPXCHG(32)
-CMPXCHG(64)
-
 void *gmem_translate(struct gmem *g, gpa_t gpa, uint64_t size)
 {
     const struct gmem_extent *e;
@@ -148,11 +117,19 @@ static bool walk_window(void *ctx, gpa_t at, struct guest_window *window)
     return true;
 }
 
+/* An aligned value never crosses extents: they start and end at pages. */
 static bool walk_cmpxchg(void *ctx, gpa_t at, unsigned width, uint64_t expected, uint64_t desired, bool *swapped)
 {
+    const struct gmem_extent *e;
+    void *p = at.raw % width == 0 ? gmem_direct(ctx, at.raw, width, &e) : NULL;
+    uint32_t expected32 = (uint32_t)expected;
+    if (!p || e->read_only)
+        return false;
     if (width == sizeof(uint32_t))
-        return gmem_cmpxchg32(ctx, at, (uint32_t)expected, (uint32_t)desired, swapped) == GMEM_OK;
-    return gmem_cmpxchg64(ctx, at, expected, desired, swapped) == GMEM_OK;
+        *swapped = __atomic_compare_exchange_n((uint32_t *)p, &expected32, (uint32_t)desired, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+    else
+        *swapped = __atomic_compare_exchange_n((uint64_t *)p, &expected, desired, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+    return true;
 }
 
 const struct guest_walk_mem gmem_walk = { walk_window, walk_cmpxchg };

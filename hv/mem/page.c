@@ -216,11 +216,6 @@ enum page_result page_init(struct page_allocator *a, uint64_t offset, page_bug_t
     return PAGE_OK;
 }
 
-void page_set_offset(struct page_allocator *a, uint64_t offset)
-{
-    a->offset = offset;
-}
-
 /* ---- giving and taking back --------------------------------------------------------------------------------------- */
 
 enum page_result page_alloc(struct page_allocator *a, unsigned order, enum page_owner owner, hpa_t *block)

@@ -59,9 +59,6 @@ struct page_allocator {
 enum page_result page_init(struct page_allocator *a, uint64_t offset, page_bug_t bug,
                            const struct page_range *ranges, size_t count) MUST_CHECK;
 
-/* When the direct map replaces the identity map. */
-void page_set_offset(struct page_allocator *a, uint64_t offset);
-
 /* A zeroed block of PAGE_SIZE << order bytes, aligned to its size. */
 enum page_result page_alloc(struct page_allocator *a, unsigned order, enum page_owner owner, hpa_t *block) MUST_CHECK;
 

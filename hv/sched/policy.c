@@ -158,24 +158,6 @@ enum sched_result sched_entity_init(struct sched_entity *e, uint32_t weight, uin
     return result;
 }
 
-enum sched_result sched_configure(struct sched_entity *e, uint32_t weight, uint32_t cap_percent, uint64_t allowed,
-                                  uint64_t now)
-{
-    enum sched_result result = check_shares(weight, allowed);
-    if (result != SCHED_OK)
-        return result;
-    if (e->state == SCHED_RUNNABLE || e->state == SCHED_RUNNING)
-        e->rq->load += (uint64_t)weight - e->weight;
-    if (e->state == SCHED_THROTTLED)
-        e->rq->next_release = now; /* the next sched_pick judges it by its new cap */
-    e->weight = weight;
-    e->remainder = 0;
-    e->cap_percent = effective_cap(cap_percent);
-    e->allowed = allowed;
-    e->period_start = now - now % SCHED_PERIOD_NS;
-    return SCHED_OK;
-}
-
 void sched_rq_init(struct sched_rq *rq, uint32_t cpu)
 {
     *rq = (struct sched_rq){ .cpu = cpu, .next_release = SCHED_NEVER };
@@ -258,14 +240,6 @@ void sched_charge(struct sched_rq *rq, struct sched_entity *e, uint64_t ran_ns)
         return;
     rq->charged_until += ran_ns;
     advance_min_vruntime(rq, e->vruntime);
-}
-
-void sched_give_way(struct sched_rq *rq)
-{
-    if (!rq->current || !rq->ready)
-        return;
-    rq->current->vruntime = later(rq->current->vruntime, rq->ready->vruntime);
-    rq->turn_end = 0;
 }
 
 /* ---- the choice --------------------------------------------------------------------------------------------------- */
@@ -351,23 +325,4 @@ struct sched_entity *sched_steal(struct sched_rq *from, struct sched_rq *to, uin
     count_in(to, e);
     make_ready(to, e);
     return e;
-}
-
-uint64_t sched_next_event(const struct sched_rq *rq)
-{
-    return rq->next_release;
-}
-
-size_t sched_place(struct sched_rq *const rqs[], size_t n, const struct sched_entity *e)
-{
-    size_t best = n;
-    for (size_t i = 0; i < n; i++) {
-        if (rqs[i]->cpu >= SCHED_MAX_CPUS || !(e->allowed >> rqs[i]->cpu & 1))
-            continue;
-        if (rqs[i]->cpu == e->cpu && rqs[i]->runnable == 0)
-            return i;
-        if (best == n || rqs[i]->load < rqs[best]->load)
-            best = i;
-    }
-    return best;
 }

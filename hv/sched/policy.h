@@ -24,8 +24,8 @@ enum sched_state {
 
 struct sched_rq;
 
-/* Embedded in a vCPU. Only weight, cap and allowed are set from outside, through sched_entity_init and
- * sched_configure; state, rq and ran_ns may be read. */
+/* Embedded in a vCPU. Only weight, cap and allowed are set from outside, through sched_entity_init; state, rq and ran_ns
+ * may be read. */
 struct sched_entity {
     uint32_t weight;       /* 1..65535 */
     uint32_t cap_percent;  /* of one CPU; 0: none */
@@ -66,13 +66,9 @@ enum sched_result { SCHED_OK = 0, SCHED_BAD_WEIGHT, SCHED_BAD_CPUS };
 /* A blocked entity. cap_percent 0 or >= 100: none (one entity cannot use more than one CPU). */
 enum sched_result sched_entity_init(struct sched_entity *e, uint32_t weight, uint32_t cap_percent, uint64_t allowed) MUST_CHECK;
 
-/* New shares, in any state. If a new CPU set no longer has the entity's CPU, the caller blocks and wakes it elsewhere. */
-enum sched_result sched_configure(struct sched_entity *e, uint32_t weight, uint32_t cap_percent, uint64_t allowed,
-                                  uint64_t now) MUST_CHECK;
-
 void sched_rq_init(struct sched_rq *rq, uint32_t cpu);
 
-/* A blocked entity becomes runnable on `rq` (one it is allowed on; see sched_place). True: the CPU of `rq` should
+/* A blocked entity becomes runnable on `rq` (one it is allowed on). True: the CPU of `rq` should
  * call sched_pick now, since it is idle or runs one with less claim. No effect, and false, if it is not blocked. */
 bool sched_wake(struct sched_rq *rq, struct sched_entity *e, uint64_t now) MUST_CHECK;
 
@@ -81,9 +77,6 @@ void sched_block(struct sched_entity *e);
 
 /* Charge the running time of the current entity, when its turn ends or before any other call that depends on it. */
 void sched_charge(struct sched_rq *rq, struct sched_entity *e, uint64_t ran_ns);
-
-/* The current entity only waits for another (PAUSE in a loop): whoever waits goes first, at the next sched_pick. */
-void sched_give_way(struct sched_rq *rq);
 
 /* Who runs from now on; sched_charge comes first. The one that ran is put back in order, or on the throttled list if its
  * cap is used up; it stays if its turn is not over and nobody has a much better claim. Reservations, when they come,
@@ -94,13 +87,5 @@ struct sched_decision sched_pick(struct sched_rq *rq, uint64_t now) MUST_CHECK;
 /* For an idle CPU: move one waiting entity that is allowed on `to->cpu` from `from` to `to`; NULL if there is none.
  * Call sched_pick(to) afterwards. */
 struct sched_entity *sched_steal(struct sched_rq *from, struct sched_rq *to, uint64_t now);
-
-/* When a throttled entity may run again, SCHED_NEVER if none waits: the alarm for an idle CPU (sched_pick's `until`
- * has it already). */
-uint64_t sched_next_event(const struct sched_rq *rq);
-
-/* The best of n run queues for an entity that wakes: where it was if idle, else an idle one, else the least load per
- * its CPU set; n if its set allows none. Reads counters only: may be called without the queues' locks. */
-size_t sched_place(struct sched_rq *const rqs[], size_t n, const struct sched_entity *e);
 
 #endif

@@ -29,7 +29,7 @@ static void report_fallbacks(const struct cpu_features *f)
         { f->smap, "no SMAP" },
         { f->umip, "no UMIP" },
         { f->pages_1g, "no 1 GiB pages: 2 MiB pages are the largest" },
-        { f->xsaves, f->xsave ? "no XSAVES: XSAVE is used" : "no XSAVE: guests have x87 and SSE only" },
+        { f->xsave, "no XSAVE: guests have x87 and SSE only" },
         { f->pcid, "no PCID" },
         { f->rdtscp, "no RDTSCP" },
         { f->pat, "no PAT: screen memory is uncached" },

@@ -40,7 +40,6 @@ static void read_basic(struct cpu_features *f)
     f->mce = r.edx & CPUID_1_EDX_MCE;
     f->pge = r.edx & CPUID_1_EDX_PGE;
     f->pat = r.edx & CPUID_1_EDX_PAT;
-    f->arat = leaf(CPUID_POWER).eax & CPUID_6_EAX_ARAT;
     r = leaf(CPUID_EXT_FEATURES);
     f->smep = r.ebx & CPUID_7_EBX_SMEP;
     f->smap = r.ebx & CPUID_7_EBX_SMAP;
@@ -50,7 +49,6 @@ static void read_basic(struct cpu_features *f)
     f->umip = r.ecx & CPUID_7_ECX_UMIP;
     f->pku = r.ecx & CPUID_7_ECX_PKU;
     f->lam = r.eax >= 1 && (cpuid(CPUID_EXT_FEATURES, 1).eax & CPUID_7_1_EAX_LAM);
-    f->xsaves = f->xsave && (cpuid(CPUID_XSTATE, 1).eax & CPUID_D_1_EAX_XSAVES);
 }
 
 void cpu_features_read(struct cpu_features *f)
@@ -62,7 +60,6 @@ void cpu_features_read(struct cpu_features *f)
     f->nx = r.edx & CPUID_80000001_EDX_NX;
     f->pages_1g = r.edx & CPUID_80000001_EDX_PAGE1GB;
     f->rdtscp = r.edx & CPUID_80000001_EDX_RDTSCP;
-    f->invariant_tsc = leaf(CPUID_POWER_EXT).edx & CPUID_80000007_EDX_INVARIANT_TSC;
     uint32_t sizes = leaf(CPUID_ADDRESS_SIZES).eax;
     f->physical_bits = sizes ? sizes & 0xff : 36;
     f->linear_bits = sizes ? sizes >> 8 & 0xff : 48;

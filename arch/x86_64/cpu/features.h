@@ -12,8 +12,8 @@ struct cpu_features {
     bool nx, pages_1g, pat, pge, mce;
     bool smep, smap, umip, lam;
     bool pcid, invpcid, fsgsbase, pku;
-    bool xsave, xsaves;
-    bool x2apic, tsc_deadline, tsc_adjust, invariant_tsc, rdtscp, arat;
+    bool xsave;
+    bool x2apic, tsc_deadline, tsc_adjust, rdtscp;
     bool vmx, svm, hypervisor;
 };
 extern struct cpu_features cpu_features;

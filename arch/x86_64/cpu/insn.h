@@ -112,18 +112,6 @@ static inline void mmio_write32(volatile void *p, uint32_t value)
     __asm__ volatile("movl %1, %0" : "=m"(*(volatile uint32_t *)p) : "r"(value) : "memory");
 }
 
-static inline uint64_t mmio_read64(const volatile void *p)
-{
-    uint64_t v;
-    __asm__ volatile("movq %1, %0" : "=r"(v) : "m"(*(const volatile uint64_t *)p) : "memory");
-    return v;
-}
-
-static inline void mmio_write64(volatile void *p, uint64_t value)
-{
-    __asm__ volatile("movq %1, %0" : "=m"(*(volatile uint64_t *)p) : "r"(value) : "memory");
-}
-
 /* ---- control and debug registers ---- */
 
 #define INSN_REGISTER(name)                                                                  \
@@ -150,13 +138,6 @@ INSN_REGISTER(dr3)
 INSN_REGISTER(dr6)
 INSN_REGISTER(dr7)
 #undef INSN_REGISTER
-
-static inline uint64_t read_rflags(void)
-{
-    uint64_t v;
-    __asm__ volatile("pushfq; popq %0" : "=r"(v) : : "memory");
-    return v;
-}
 
 static inline uint64_t read_rsp(void)
 {
@@ -186,27 +167,18 @@ static inline void xsetbv(uint32_t index, uint64_t value)
     }
 
 INSN_XSTATE(xsave64, void)
-INSN_XSTATE(xsaveopt64, void)
-INSN_XSTATE(xsaves64, void)
 INSN_XSTATE(xrstor64, const void)
-INSN_XSTATE(xrstors64, const void)
 #undef INSN_XSTATE
 
 /* 512 bytes, 16-byte aligned. */
 static inline void fxsave64(void *area) { __asm__ volatile("fxsave64 (%0)" : : "r"(area) : "memory"); }
 static inline void fxrstor64(const void *area) { __asm__ volatile("fxrstor64 (%0)" : : "r"(area) : "memory"); }
-static inline void clts(void) { __asm__ volatile("clts" : : : "memory"); }
 
 static inline uint32_t rdpkru(void)
 {
     uint32_t v;
     __asm__ volatile("rdpkru" : "=a"(v) : "c"(0) : "edx");
     return v;
-}
-
-static inline void wrpkru(uint32_t value)
-{
-    __asm__ volatile("wrpkru" : : "a"(value), "c"(0), "d"(0) : "memory");
 }
 
 /* ---- interrupts, waiting, ordering ---- */
@@ -216,21 +188,13 @@ static inline void sti(void) { __asm__ volatile("sti" : : : "memory"); }
 static inline void hlt(void) { __asm__ volatile("hlt" : : : "memory"); }
 static inline void cpu_pause(void) { __asm__ volatile("pause" : : : "memory"); }
 
-/* STI delays interrupts by one instruction, so none slips in before the HLT that should see it. */
-static inline void sti_hlt_cli(void) { __asm__ volatile("sti; hlt; cli" : : : "memory"); }
-
-/* The same without sleeping: takes what is pending. */
+/* STI delays interrupts by one instruction: what is pending is taken at the NOP. */
 static inline void sti_nop_cli(void) { __asm__ volatile("sti; nop; cli" : : : "memory"); }
 
 static inline void mfence(void) { __asm__ volatile("mfence" : : : "memory"); }
 static inline void lfence(void) { __asm__ volatile("lfence" : : : "memory"); }
-static inline void wbinvd(void) { __asm__ volatile("wbinvd" : : : "memory"); }
-static inline void clac(void) { __asm__ volatile("clac" : : : "memory", "cc"); }
-static inline void stac(void) { __asm__ volatile("stac" : : : "memory", "cc"); }
 static inline void ud2(void) { __asm__ volatile("ud2" : : : "memory"); }
 static inline void int3(void) { __asm__ volatile("int3" : : : "memory"); }
-
-static inline void clflush(const void *p) { __asm__ volatile("clflush (%0)" : : "r"(p) : "memory"); }
 
 /* ---- translation caches ---- */
 
@@ -248,8 +212,6 @@ static inline void invpcid(enum invpcid_type type, uint64_t pcid, uint64_t addre
 
 static inline void lgdt(const struct descriptor_table *t) { __asm__ volatile("lgdt %0" : : "m"(*t) : "memory"); }
 static inline void lidt(const struct descriptor_table *t) { __asm__ volatile("lidt %0" : : "m"(*t) : "memory"); }
-static inline void sgdt(struct descriptor_table *t) { __asm__ volatile("sgdt %0" : "=m"(*t) : : "memory"); }
-static inline void sidt(struct descriptor_table *t) { __asm__ volatile("sidt %0" : "=m"(*t) : : "memory"); }
 static inline void ltr(uint16_t selector) { __asm__ volatile("ltr %0" : : "r"(selector) : "memory"); }
 static inline void lldt(uint16_t selector) { __asm__ volatile("lldt %0" : : "r"(selector) : "memory"); }
 

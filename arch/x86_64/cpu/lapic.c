@@ -161,11 +161,6 @@ void lapic_timer_setup(uint8_t vector)
         mfence(); /* SDM vol 3, "TSC-Deadline Mode": a memory-mapped LVT write may be later than a WRMSR */
 }
 
-enum lapic_timer lapic_timer_mode(void)
-{
-    return timer_mode;
-}
-
 /* Rounded up: a count too early, and the interrupt would only lead to the next. */
 static uint32_t one_shot_count(uint64_t deadline)
 {
@@ -182,14 +177,6 @@ void lapic_timer_arm(uint64_t deadline)
         wrmsr(IA32_TSC_DEADLINE, deadline ? deadline : 1); /* 0 would disarm */
     else
         reg_write(LAPIC_INIT_COUNT, one_shot_count(deadline));
-}
-
-void lapic_timer_stop(void)
-{
-    if (LIKELY(timer_mode == LAPIC_TIMER_TSC_DEADLINE))
-        wrmsr(IA32_TSC_DEADLINE, 0);
-    else
-        reg_write(LAPIC_INIT_COUNT, 0);
 }
 
 void lapic_counter_start(void)

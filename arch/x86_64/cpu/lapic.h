@@ -42,12 +42,10 @@ void lapic_look_again(void);
 
 /* On each CPU, after lapic_set_frequency(): the mode of its timer, which then raises `vector`. */
 void lapic_timer_setup(uint8_t vector);
-enum lapic_timer lapic_timer_mode(void);
 
 /* Interrupt once, when the TSC reaches `deadline`; at once if that is past. Replaces what was armed. In one-shot mode
  * a far deadline may fire early: the handler looks at the time and arms again. */
 void lapic_timer_arm(uint64_t deadline);
-void lapic_timer_stop(void);
 
 /* Ticks of the timer per TSC tick (32.32 fixed point): only the one-shot mode needs it. */
 void lapic_set_frequency(uint64_t timer_hz, uint64_t tsc_hz);

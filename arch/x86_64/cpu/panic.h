@@ -12,9 +12,6 @@ NORETURN void panic(const char *format, ...) PRINTF(1, 2);
 /* An exception of the hypervisor itself. */
 NORETURN void panic_exception(const struct trap_frame *frame);
 
-#define ASSERT(condition) \
-    do { if (UNLIKELY(!(condition))) panic("%s:%d: %s does not hold", __FILE__, __LINE__, #condition); } while (0)
-
 /* hook: prints more (the trace ring's tail) through log_emergency; end: what to do at last, instead of halting
  * (tests: power off). Either may be NULL. */
 void panic_set_hook(void (*hook)(void));

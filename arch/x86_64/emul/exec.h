@@ -78,10 +78,8 @@ struct exec_bus {
 
 enum exec_status insn_execute(const struct insn *insn, struct exec_cpu *cpu, const struct exec_bus *bus) MUST_CHECK;
 
-/* The memory operand's offset in its segment, wrapped to the address size (without the bit offset that BT and its
- * kind add for a register operand), and its linear address. Needs (insn->flags & INSN_MEM); cpu->rip on the
- * instruction. */
-uint64_t insn_effective_address(const struct insn *insn, const struct exec_cpu *cpu);
+/* The memory operand's linear address, without the bit offset that BT and its kind add for a register operand. Needs
+ * (insn->flags & INSN_MEM); cpu->rip on the instruction. */
 uint64_t insn_linear_address(const struct insn *insn, const struct exec_cpu *cpu);
 
 /* The same with the segment's checks, for an access of `size` bytes by an instruction that the caller carries out:

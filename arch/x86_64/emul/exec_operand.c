@@ -13,11 +13,6 @@ enum exec_status exec_raise(struct exec *x, unsigned vector)
     return EXEC_FAULT;
 }
 
-uint64_t insn_effective_address(const struct insn *insn, const struct exec_cpu *cpu)
-{
-    return effective_address(insn, cpu);
-}
-
 uint64_t insn_linear_address(const struct insn *insn, const struct exec_cpu *cpu)
 {
     uint64_t offset = effective_address(insn, cpu);

@@ -55,7 +55,7 @@ TEST(nothing_outside_of_ram_is_reached_and_nothing_wraps)
     CHECK_EQ(gmem_read_u64(&g, GPA(UINT64_MAX - 7), &value), GMEM_OUTSIDE);
     CHECK_EQ(gmem_write(&g, GPA(MiB(2) - 8), buffer, 9), GMEM_OUTSIDE);
     CHECK_EQ(gmem_read(&g, GPA(MiB(1)), buffer, SIZE_MAX), GMEM_OUTSIDE);
-    CHECK_EQ(gmem_fill(&g, GPA(MiB(1)), 1, MiB(1) + 1), GMEM_OUTSIDE);
+    CHECK_EQ(gmem_load_fill(&g, GPA(MiB(1)), 1, MiB(1) + 1), GMEM_OUTSIDE);
     CHECK_EQ(gmem_read_u8(&g, GPA(MiB(1)), buffer), GMEM_OK);
     CHECK_EQ(buffer[0], 0); /* the refused fill touched nothing */
     CHECK(gmem_translate(&g, GPA(MiB(2) - 8), 9) == NULL);
@@ -183,19 +183,6 @@ TEST(whichever_allocation_fails_adding_ram_is_undone)
     }
 }
 
-TEST(pc_ram_leaves_the_hole_below_4_gib)
-{
-    uint64_t low, high;
-    CHECK(start());
-    CHECK_EQ(gmem_add_pc_ram(&g, MiB(32), &low, &high), GMEM_OK);
-    CHECK_EQ(low, MiB(32));
-    CHECK_EQ(high, 0);
-    CHECK_EQ(gmem_add_pc_ram(&g, GiB(5), &low, &high), GMEM_OVERLAP);
-    CHECK_EQ(low, GiB(3));
-    CHECK_EQ(high, GiB(2));
-    finish();
-}
-
 TEST(read_only_memory_is_read_but_not_written)
 {
     uint32_t value;
@@ -209,7 +196,7 @@ TEST(read_only_memory_is_read_but_not_written)
     CHECK_EQ(gmem_read_u32(&g, GPA(0xf0000), &value), GMEM_OK);
     CHECK_EQ(value, 77);
     CHECK_EQ(gmem_write_u32(&g, GPA(0xf0000), 78), GMEM_READ_ONLY);
-    CHECK_EQ(gmem_cmpxchg32(&g, GPA(0xf0000), 77, 78, &swapped), GMEM_READ_ONLY);
+    CHECK(!gmem_walk.cmpxchg(&g, GPA(0xf0000), 4, 77, 78, &swapped));
     CHECK_EQ(gmem_write(&g, GPA(0xefffc), buffer, 8), GMEM_READ_ONLY);
     CHECK_EQ(gmem_read_u32(&g, GPA(0xefffc), &value), GMEM_OK);
     CHECK_EQ(value, 0); /* not even the first half */
@@ -229,7 +216,6 @@ TEST(loaders_write_read_only_memory)
     CHECK_EQ(gmem_load(&g, GPA(0xefffc), buffer, 8), GMEM_OK);
     CHECK_EQ(gmem_read_u64(&g, GPA(0xefffc), &value), GMEM_OK);
     CHECK_EQ(value, 0x0807060504030201);
-    CHECK_EQ(gmem_fill(&g, GPA(0xefffc), 0, 8), GMEM_READ_ONLY);
     CHECK_EQ(gmem_load_fill(&g, GPA(0xefffe), 9, 4), GMEM_OK);
     CHECK_EQ(gmem_read_u64(&g, GPA(0xefffc), &value), GMEM_OK);
     CHECK_EQ(value, 0x0807090909090201);
@@ -253,16 +239,16 @@ TEST(compare_and_exchange_swaps_only_the_expected_value)
     uint64_t value;
     CHECK(start());
     CHECK_EQ(gmem_add_ram(&g, GPA(0), KiB(4)), GMEM_OK);
-    CHECK_EQ(gmem_cmpxchg64(&g, GPA(8), 1, 2, &swapped), GMEM_OK);
+    CHECK(gmem_walk.cmpxchg(&g, GPA(8), 8, 1, 2, &swapped));
     CHECK(!swapped);
-    CHECK_EQ(gmem_cmpxchg64(&g, GPA(8), 0, UINT64_C(0x1122334455667788), &swapped), GMEM_OK);
+    CHECK(gmem_walk.cmpxchg(&g, GPA(8), 8, 0, UINT64_C(0x1122334455667788), &swapped));
     CHECK(swapped);
-    CHECK_EQ(gmem_cmpxchg32(&g, GPA(12), 0x11223344, 9, &swapped), GMEM_OK);
+    CHECK(gmem_walk.cmpxchg(&g, GPA(12), 4, 0x11223344, 9, &swapped));
     CHECK(swapped);
     CHECK_EQ(gmem_read_u64(&g, GPA(8), &value), GMEM_OK);
     CHECK_EQ(value, UINT64_C(0x0000000955667788));
-    CHECK_EQ(gmem_cmpxchg64(&g, GPA(4), 0, 1, &swapped), GMEM_MISALIGNED);
-    CHECK_EQ(gmem_cmpxchg32(&g, GPA(KiB(4)), 0, 1, &swapped), GMEM_OUTSIDE);
+    CHECK(!gmem_walk.cmpxchg(&g, GPA(4), 8, 0, 1, &swapped)); /* misaligned */
+    CHECK(!gmem_walk.cmpxchg(&g, GPA(KiB(4)), 4, 0, 1, &swapped)); /* no RAM */
     finish();
 }
 

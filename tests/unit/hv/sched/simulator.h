@@ -46,9 +46,24 @@ static inline void begin(size_t cpus)
         sched_rq_init(&rqs[i], i);
 }
 
+/* The queue that a task which wakes joins: where it was if that CPU is idle, else the least loaded of its set. */
+static inline size_t place(const struct sched_entity *e)
+{
+    size_t best = cpu_count;
+    for (size_t i = 0; i < cpu_count; i++) {
+        if (!(e->allowed >> i & 1))
+            continue;
+        if (i == e->cpu && rqs[i].runnable == 0)
+            return i;
+        if (best == cpu_count || rqs[i].load < rqs[best].load)
+            best = i;
+    }
+    return best;
+}
+
 static inline void wake(struct task *t)
 {
-    size_t i = sched_place(all_rqs, cpu_count, &t->e);
+    size_t i = place(&t->e);
     t->left = t->work;
     t->woken_at = clock_ns;
     t->wake_at = SCHED_NEVER;
