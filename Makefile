@@ -21,7 +21,8 @@ all: $(B)/trapeze.elf $(B)/BOOTX64.EFI
 
 # ---- the hypervisor ---------------------------------------------------------------------------------------------
 CC := gcc
-WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla -Wpointer-arith -Wconversion -Werror
+# A function in a table, or handed down, has the parameters of its kind, whether it needs them or not.
+WARN := -Wall -Wextra -Wno-unused-parameter -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla -Wpointer-arith -Wconversion -Werror
 HV_CFLAGS := -std=gnu11 -O2 -g -ffile-prefix-map=$(CURDIR)=. -ffreestanding -nostdinc -isystem $(shell $(CC) -print-file-name=include) -I. -I$(B)/gen \
   -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-pic -fno-stack-protector -fno-omit-frame-pointer -momit-leaf-frame-pointer \
   -fno-asynchronous-unwind-tables -fno-strict-aliasing -fcf-protection=none -ffunction-sections -fdata-sections $(WARN)

@@ -9,7 +9,6 @@ enum pit_port { PIT_CHANNEL2 = 0x42, PIT_COMMAND = 0x43, PIT_GATE = 0x61 };
 
 static uint64_t pit_read(void *ctx)
 {
-    (void)ctx;
     outb(PIT_COMMAND, COMMAND_LATCH);
     unsigned low = inb(PIT_CHANNEL2);
     unsigned high = inb(PIT_CHANNEL2);

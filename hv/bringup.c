@@ -38,13 +38,11 @@ static bool table_alloc(void *ctx, hpa_t *page)
 
 static void table_free(void *ctx, hpa_t page)
 {
-    (void)ctx;
     page_free(&machine.pages, page);
 }
 
 static void *table_pointer(void *ctx, hpa_t page)
 {
-    (void)ctx;
     return hpa_to_ptr(page);
 }
 
@@ -116,7 +114,6 @@ static bool in_direct_map(uint64_t address, uint64_t size)
 /* Tables outside of the direct map (the BIOS area, reserved memory) get a mapping of their own, which stays. */
 static const void *acpi_map(void *ctx, uint64_t address, uint64_t size)
 {
-    (void)ctx;
     if (address == 0 || !range_fits(address, size, UINT64_C(1) << cpu_features.physical_bits))
         return NULL;
     if (in_direct_map(address, size))

@@ -59,7 +59,6 @@ static struct {
 static bool guest_input(void *ctx, unsigned partition, uint8_t byte)
 {
     struct partition *p = partition < partition_count ? partitions[partition] : NULL;
-    (void)ctx;
     if (!p || p->config->console == PARTITION_CONSOLE_NONE)
         return true;
     spin_lock(&p->lock);
@@ -78,13 +77,11 @@ static void guest_output(unsigned partition, enum vm_stream stream, uint8_t byte
 
 static void say_to_log(void *ctx, const char *text)
 {
-    (void)ctx;
     log_line("%s", text);
 }
 
 static void end_machine(void *ctx, enum shell_machine what)
 {
-    (void)ctx;
     watchdog_leave(); /* a slow line may take long for what is queued */
     if (root.config.partition_count)
         (void)selfcheck_all(say_to_log, NULL);
@@ -96,7 +93,6 @@ static void end_machine(void *ctx, enum shell_machine what)
 
 static void self_check(void *ctx, const struct shell_printer *out)
 {
-    (void)ctx;
     (void)selfcheck_all(out->line, out->ctx);
 }
 
@@ -189,7 +185,6 @@ static const struct boot_module *find_module(const char *name)
 static bool find_file(void *ctx, const char *name, const uint8_t **data, uint64_t *size)
 {
     const struct boot_module *m = find_module(name);
-    (void)ctx;
     if (!m || (m->flags & BOOT_MODULE_MISSING))
         return false;
     *data = hpa_to_ptr(HPA(m->base));
@@ -205,7 +200,6 @@ static bool has_file(void *ctx, const char *name, uint64_t *size)
 
 static void report_mistake(void *ctx, const char *message)
 {
-    (void)ctx;
     log_line("%s", message);
 }
 
@@ -259,7 +253,6 @@ static hpa_t backend_page(unsigned order)
 
 static void backend_page_free(hpa_t page, unsigned order)
 {
-    (void)order;
     page_free(&machine.pages, page);
 }
 
@@ -288,7 +281,6 @@ static bool asked_to_do_without(const char *feature)
 /* An NMI ends a guest's stay or a sleep; having ended it is all that was wanted, unless it is the watchdog's. */
 static void on_nmi(void *ctx, const struct trap_frame *frame)
 {
-    (void)ctx;
     watchdog_nmi(frame);
 }
 
@@ -322,7 +314,6 @@ static void start_trace(void)
 
 static void ap_main(struct pcpu *p)
 {
-    (void)p;
     enable_virtualization();
     plant_cpu();
     dispatch_loop();
@@ -331,7 +322,6 @@ static void ap_main(struct pcpu *p)
 static void on_own_stack(void *arg)
 {
     static const struct vt_env env = { backend_page, backend_page_free, backend_image_hpa, asked_to_do_without, &vt };
-    (void)arg;
     start_screen();
     vt = cpu_features.svm ? svm_ops : vmx_ops;
     guest_state_init(vt.switched_msrs);

@@ -60,7 +60,6 @@ static __attribute__((noinline)) void stuck_here(void)
 
 static void on_stuck_vector(void *ctx, unsigned vector)
 {
-    (void)ctx, (void)vector;
     stuck_here();
     log_line("plant: over on CPU %u", pcpu_this()->index);
 }

@@ -34,13 +34,11 @@ static void check(bool ok, const char *what)
 
 static void on_timer(void *ctx, unsigned vector)
 {
-    (void)vector;
     ++*(unsigned *)ctx;
 }
 
 static void on_nmi(void *ctx, const struct trap_frame *frame)
 {
-    (void)frame;
     ++*(unsigned *)ctx;
 }
 
@@ -142,7 +140,6 @@ static void poke(volatile uintptr_t address) { *(volatile char *)address = 0; }
 /* NMIs in a storm, onto code that faults, sleeps and calls: every one must come and go without a trace. */
 static void nmi_storm(void *ctx, unsigned vector)
 {
-    (void)ctx, (void)vector;
     for (unsigned i = 0; i < STORM; i++) {
         lapic_send_nmi(pcpu_at(0)->apic_id);
         for (volatile unsigned wait = i % 97; wait > 0; wait--)
@@ -155,7 +152,6 @@ static void nmi_storm(void *ctx, unsigned vector)
 static void on_storm_nmi(void *ctx, const struct trap_frame *frame)
 {
     uint64_t value;
-    (void)frame;
     ++*(unsigned *)ctx;
     storm_nested += storm_depth++ != 0;
     if (load64_safe((const void *)16, &value))
@@ -184,7 +180,6 @@ static void run_nmi(void)
 
 static void panic_here(void *ctx, unsigned vector)
 {
-    (void)ctx;
     panic("on another CPU, by vector %u", vector);
 }
 

@@ -24,7 +24,6 @@ static uint64_t image_physical_base(void)
 
 static void on_cpuid(void *ctx, uint32_t leaf, uint32_t subleaf, uint32_t regs[4])
 {
-    (void)ctx;
     struct cpuid_regs r = cpuid(leaf, subleaf);
     regs[0] = r.eax;
     regs[1] = r.ebx;
@@ -34,13 +33,11 @@ static void on_cpuid(void *ctx, uint32_t leaf, uint32_t subleaf, uint32_t regs[4
 
 static uint64_t on_rdmsr(void *ctx, uint32_t msr)
 {
-    (void)ctx;
     return rdmsr(msr);
 }
 
 static void on_say(void *ctx, const char *line)
 {
-    (void)ctx;
     early_say(line);
 }
 

@@ -22,20 +22,17 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system);
 
 static void on_cpuid(void *ctx, uint32_t leaf, uint32_t subleaf, uint32_t regs[4])
 {
-    (void)ctx;
     struct cpuid_regs r = cpuid(leaf, subleaf);
     memcpy(regs, (uint32_t[]){ r.eax, r.ebx, r.ecx, r.edx }, 16);
 }
 
 static uint64_t on_rdmsr(void *ctx, uint32_t msr)
 {
-    (void)ctx;
     return rdmsr(msr);
 }
 
 static void on_say(void *ctx, const char *line)
 {
-    (void)ctx;
     console_say("%s", line);
 }
 

@@ -3,28 +3,24 @@
 
 static uint64_t exit_read(void *dev, uint64_t offset, unsigned size, vtime_t now)
 {
-    (void)dev, (void)offset, (void)size, (void)now;
     return 0;
 }
 
 static void exit_write(void *dev, uint64_t offset, unsigned size, uint64_t value, vtime_t now)
 {
     const struct vdebug_exit *port = dev;
-    (void)offset, (void)size, (void)now;
     if (port->ended)
         port->ended(port->ctx, (uint32_t)value);
 }
 
 static uint64_t console_read(void *dev, uint64_t offset, unsigned size, vtime_t now)
 {
-    (void)dev, (void)offset, (void)size, (void)now;
     return VDEBUG_CONSOLE_ANSWER;
 }
 
 static void console_write(void *dev, uint64_t offset, unsigned size, uint64_t value, vtime_t now)
 {
     const struct vdebug_console *port = dev;
-    (void)offset, (void)size, (void)now;
     dev_output_put(&port->output, (uint8_t)value);
 }
 

@@ -69,7 +69,6 @@ static void write_controller(struct vdma_controller *c, unsigned reg, uint8_t va
 static uint64_t vdma_read(void *dev, uint64_t offset, unsigned size, vtime_t now)
 {
     struct vdma *dma = dev;
-    (void)size, (void)now;
     if (offset < PAGES)
         return read_controller(&dma->controller[0], (unsigned)offset);
     if (offset < SECOND)
@@ -80,7 +79,6 @@ static uint64_t vdma_read(void *dev, uint64_t offset, unsigned size, vtime_t now
 static void vdma_write(void *dev, uint64_t offset, unsigned size, uint64_t value, vtime_t now)
 {
     struct vdma *dma = dev;
-    (void)size, (void)now;
     if (offset < PAGES)
         write_controller(&dma->controller[0], (unsigned)offset, (uint8_t)value);
     else if (offset < SECOND)
@@ -92,7 +90,6 @@ static void vdma_write(void *dev, uint64_t offset, unsigned size, uint64_t value
 static void vdma_reset(void *dev, vtime_t now)
 {
     struct vdma *dma = dev;
-    (void)now;
     controller_clear(&dma->controller[0]);
     controller_clear(&dma->controller[1]);
 }

@@ -22,7 +22,6 @@ static uint64_t item(const struct vfwcfg *f)
 static uint64_t fwcfg_read(void *dev, uint64_t offset, unsigned size, vtime_t now)
 {
     struct vfwcfg *f = dev;
-    (void)size, (void)now;
     if (offset == 0)
         return f->selected;
     uint32_t at = f->next++;
@@ -32,7 +31,6 @@ static uint64_t fwcfg_read(void *dev, uint64_t offset, unsigned size, vtime_t no
 static void fwcfg_write(void *dev, uint64_t offset, unsigned size, uint64_t value, vtime_t now)
 {
     struct vfwcfg *f = dev;
-    (void)now;
     if (offset != 0 || size != 2)
         return; /* the data port is read-only */
     f->selected = (uint16_t)value;
@@ -42,7 +40,6 @@ static void fwcfg_write(void *dev, uint64_t offset, unsigned size, uint64_t valu
 static void fwcfg_reset(void *dev, vtime_t now)
 {
     struct vfwcfg *f = dev;
-    (void)now;
     f->selected = 0;
     f->next = 0;
 }

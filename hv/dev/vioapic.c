@@ -109,7 +109,6 @@ static void write_indexed(struct vioapic *io, uint32_t value)
 /* The registers are dwords: a narrower read gives its part of one, a narrower write is extended with zeroes. */
 static uint64_t read(void *dev, uint64_t offset, unsigned size, vtime_t now)
 {
-    (void)now;
     const struct vioapic *io = dev;
     uint64_t value = 0;
     if ((offset & ~UINT64_C(3)) == IOREGSEL)
@@ -122,7 +121,6 @@ static uint64_t read(void *dev, uint64_t offset, unsigned size, vtime_t now)
 
 static void write(void *dev, uint64_t offset, unsigned size, uint64_t value, vtime_t now)
 {
-    (void)now;
     struct vioapic *io = dev;
     uint32_t dword = (uint32_t)(size < 4 ? value & ((UINT64_C(1) << (8 * size)) - 1) : value);
     switch (offset) {
@@ -142,7 +140,6 @@ static void write(void *dev, uint64_t offset, unsigned size, uint64_t value, vti
 
 static void reset(void *dev, vtime_t now)
 {
-    (void)now;
     struct vioapic *io = dev;
     io->index = 0;
     for (unsigned pin = 0; pin < VIOAPIC_PINS; pin++)

@@ -399,7 +399,6 @@ static uint8_t read_data(struct vkbc *kbc)
 static uint64_t vkbc_read(void *dev, uint64_t offset, unsigned size, vtime_t now)
 {
     struct vkbc *kbc = dev;
-    (void)size, (void)now;
     if (offset == DATA)
         return read_data(kbc);
     return offset == COMMAND ? kbc->status : kbc->output_port & OP_A20;
@@ -408,7 +407,6 @@ static uint64_t vkbc_read(void *dev, uint64_t offset, unsigned size, vtime_t now
 static void vkbc_write(void *dev, uint64_t offset, unsigned size, uint64_t value, vtime_t now)
 {
     struct vkbc *kbc = dev;
-    (void)size, (void)now;
     if (offset == DATA)
         write_data(kbc, (uint8_t)value);
     else if (offset == COMMAND)
@@ -423,7 +421,6 @@ static void vkbc_write(void *dev, uint64_t offset, unsigned size, uint64_t value
 static void vkbc_reset(void *dev, vtime_t now)
 {
     struct vkbc *kbc = dev;
-    (void)now;
     *kbc = (struct vkbc){
         .status = STATUS_SYSTEM | STATUS_UNLOCKED,
         .ram = { CB_INT | CB_SYSTEM | CB_DISABLE_AUX | CB_TRANSLATE },

@@ -22,38 +22,32 @@ struct apic_register {
 
 static void write_plain(struct vlapic *v, unsigned offset, uint32_t value, vtime_t now)
 {
-    (void)now;
     vlapic_store(v, offset, value);
 }
 
 static void write_id(struct vlapic *v, unsigned offset, uint32_t value, vtime_t now)
 {
-    (void)offset, (void)value, (void)now;
     vlapic_show_identity(v); /* read-only here; hardware may already have stored over it */
 }
 
 static void write_tpr(struct vlapic *v, unsigned offset, uint32_t value, vtime_t now)
 {
-    (void)now;
     vlapic_store(v, offset, value);
     vlapic_update_ppr(v);
 }
 
 static void write_eoi(struct vlapic *v, unsigned offset, uint32_t value, vtime_t now)
 {
-    (void)offset, (void)value, (void)now;
     vlapic_write_eoi(v);
 }
 
 static void write_dfr(struct vlapic *v, unsigned offset, uint32_t value, vtime_t now)
 {
-    (void)now;
     vlapic_store(v, offset, value | 0x0fffffff);
 }
 
 static void write_svr(struct vlapic *v, unsigned offset, uint32_t value, vtime_t now)
 {
-    (void)now;
     vlapic_store(v, offset, value);
     v->software_enabled = value & APIC_SVR_ENABLE;
     if (!v->software_enabled)
@@ -63,14 +57,12 @@ static void write_svr(struct vlapic *v, unsigned offset, uint32_t value, vtime_t
 /* SDM, "Error Handling": a write moves what was collected into the register. */
 static void write_esr(struct vlapic *v, unsigned offset, uint32_t value, vtime_t now)
 {
-    (void)value, (void)now;
     vlapic_store(v, offset, v->esr_pending);
     v->esr_pending = 0;
 }
 
 static void write_lvt(struct vlapic *v, unsigned offset, uint32_t value, vtime_t now)
 {
-    (void)now;
     vlapic_store(v, offset, v->software_enabled ? value : value | APIC_LVT_MASKED);
 }
 
@@ -89,7 +81,6 @@ static void write_lvt_timer(struct vlapic *v, unsigned offset, uint32_t value, v
 
 static void write_initial(struct vlapic *v, unsigned offset, uint32_t value, vtime_t now)
 {
-    (void)offset;
     vlapic_timer_write_initial(v, value, now);
 }
 
@@ -109,7 +100,6 @@ static inline void send_to_self(struct vlapic *v, uint8_t vector)
 
 static void write_self_ipi(struct vlapic *v, unsigned offset, uint32_t value, vtime_t now)
 {
-    (void)offset, (void)now;
     send_to_self(v, (uint8_t)value);
 }
 
@@ -135,7 +125,6 @@ static void send_icr(struct vlapic *v, uint32_t icr, uint32_t dest)
 
 static void write_icr_xapic(struct vlapic *v, unsigned offset, uint32_t value, vtime_t now)
 {
-    (void)now;
     vlapic_store(v, offset, value);
     uint32_t dest = vlapic_register(v, APIC_ICR_HIGH) >> 24;
     bool logical = value >> 11 & 1;

@@ -80,7 +80,6 @@ static bool is_data(uint64_t offset, unsigned size) { return offset >= DATA && o
 static uint64_t vpci_read(void *dev, uint64_t offset, unsigned size, vtime_t now)
 {
     struct vpci *pci = dev;
-    (void)now;
     if (offset == ADDRESS && size == 4)     /* only a double word reaches it; all else is an ordinary I/O cycle */
         return pci->address;
     if (offset == RESET_CONTROL && size == 1)
@@ -140,7 +139,6 @@ static void host_bridge_init(struct vpci_function *bridge)
 static void vpci_reset(void *dev, vtime_t now)
 {
     struct vpci *pci = dev;
-    (void)now;
     pci->address = 0;
     pci->reset_control = 0;
     host_bridge_init(&pci->host_bridge);

@@ -233,7 +233,6 @@ static __attribute__((noinline)) uint8_t read_poll(struct vpic *pic, unsigned wh
 static uint64_t vpic_read(void *dev, uint64_t offset, unsigned size, vtime_t now)
 {
     struct vpic *pic = dev;
-    (void)size, (void)now;
     if (offset >= ELCR)
         return pic->chip[offset & 1].level;
     struct vpic_chip *chip = &pic->chip[offset / SLAVE];
@@ -254,7 +253,6 @@ static void write_elcr(struct vpic *pic, unsigned which, uint8_t value)
 static void vpic_write(void *dev, uint64_t offset, unsigned size, uint64_t value, vtime_t now)
 {
     struct vpic *pic = dev;
-    (void)size, (void)now;
     if (offset >= ELCR)
         write_elcr(pic, offset & 1, (uint8_t)value);
     else
@@ -266,7 +264,6 @@ static void vpic_write(void *dev, uint64_t offset, unsigned size, uint64_t value
 static void vpic_reset(void *dev, vtime_t now)
 {
     struct vpic *pic = dev;
-    (void)now;
     for (unsigned i = 0; i < 2; i++)
         pic->chip[i] = (struct vpic_chip){ .lines = pic->chip[i].lines, .imr = 0xff, .vector = i ? 0x70 : 0x08, .lowest = 7 };
     update(pic);

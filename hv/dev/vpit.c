@@ -395,7 +395,6 @@ static uint8_t read_port61(const struct vpit *pit, int64_t tick)
 static uint64_t vpit_read(void *dev, uint64_t offset, unsigned size, vtime_t now)
 {
     struct vpit *pit = dev;
-    (void)size;
     int64_t tick = now < pit->quiet_until ? tick_at(now) : sync(pit, now);
     if (offset == PORT61)
         return read_port61(pit, tick);
@@ -406,7 +405,6 @@ static void vpit_write(void *dev, uint64_t offset, unsigned size, uint64_t value
 {
     struct vpit *pit = dev;
     const struct vpit_channel *c = &pit->channel[0];
-    (void)size;
     int64_t tick = sync(pit, now);
     if (offset == PORT61) {
         pit->port61 = value & P61_WRITABLE;

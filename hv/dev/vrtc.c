@@ -356,7 +356,6 @@ static uint8_t read_cmos(struct vrtc *rtc, unsigned index, vtime_t now)
 static uint64_t vrtc_read(void *dev, uint64_t offset, unsigned size, vtime_t now)
 {
     struct vrtc *rtc = dev;
-    (void)size;
     sync(rtc, now);
     if (offset == PORT_DATA)
         return read_cmos(rtc, rtc->index, now);
@@ -368,7 +367,6 @@ static uint64_t vrtc_read(void *dev, uint64_t offset, unsigned size, vtime_t now
 static void vrtc_write(void *dev, uint64_t offset, unsigned size, uint64_t value, vtime_t now)
 {
     struct vrtc *rtc = dev;
-    (void)size;
     sync(rtc, now);
     switch (offset) {
     case PORT_INDEX:

@@ -273,7 +273,6 @@ static void write_reg(struct vuart *uart, uint64_t reg, uint8_t value, vtime_t n
 static uint64_t vuart_read(void *dev, uint64_t offset, unsigned size, vtime_t now)
 {
     struct vuart *uart = dev;
-    (void)size;
     vuart_expire(uart, now);    /* a timeout that nobody waited for */
     uint8_t value = read_reg(uart, offset, now);
     update_irq(uart);
@@ -283,7 +282,6 @@ static uint64_t vuart_read(void *dev, uint64_t offset, unsigned size, vtime_t no
 static void vuart_write(void *dev, uint64_t offset, unsigned size, uint64_t value, vtime_t now)
 {
     struct vuart *uart = dev;
-    (void)size;
     vuart_expire(uart, now);
     write_reg(uart, offset, (uint8_t)value, now);
     update_irq(uart);
@@ -292,7 +290,6 @@ static void vuart_write(void *dev, uint64_t offset, unsigned size, uint64_t valu
 static void vuart_reset(void *dev, vtime_t now)
 {
     struct vuart *uart = dev;
-    (void)now;
     rx_clear(uart);
     uart->ier = uart->fcr = uart->lcr = uart->mcr = uart->scratch = 0;
     uart->lsr = LSR_THRE | LSR_TEMT;

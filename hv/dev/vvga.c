@@ -61,7 +61,6 @@ static uint64_t vvga_read(void *dev, uint64_t offset, unsigned size, vtime_t now
 {
     struct vvga *vga = dev;
     unsigned port;
-    (void)size, (void)now;
     if (!normalize(vga, offset, &port))
         return 0xff;
     switch (port) {
@@ -124,7 +123,6 @@ static void vvga_write(void *dev, uint64_t offset, unsigned size, uint64_t wide,
     struct vvga *vga = dev;
     unsigned port;
     uint8_t value = (uint8_t)wide;
-    (void)size, (void)now;
     if (!normalize(vga, offset, &port))
         return;
     switch (port) {
@@ -150,7 +148,6 @@ static void vvga_write(void *dev, uint64_t offset, unsigned size, uint64_t wide,
 static void vvga_reset(void *dev, vtime_t now)
 {
     struct vvga *vga = dev;
-    (void)now;
     *vga = (struct vvga){ .misc = 0x67, .pel_mask = 0xff, .attribute_index = 0x20 };
     memcpy(vga->crtc, mode_3_crtc, sizeof mode_3_crtc);
     memcpy(vga->sequencer, mode_3_sequencer, sizeof mode_3_sequencer);

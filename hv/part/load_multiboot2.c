@@ -43,7 +43,6 @@ bool load_multiboot2_matches(const struct load_file *f)
 
 static enum load_status take_info_request(struct load_job *job, struct wishes *w, const struct tag *t)
 {
-    (void)w;
     for (uint32_t i = TAG_SIZE; i + 4 <= t->size; i += 4) {
         uint32_t wanted = load_u32(&job->request->kernel, t->at + i);
         if (wanted > MULTIBOOT2_LAST_KNOWN && !(t->flags & TAG_OPTIONAL))
@@ -99,9 +98,6 @@ static enum load_status take_relocatable(struct load_job *job, struct wishes *w,
  * the kernel could do, were it started by EFI. */
 static enum load_status take_nothing(struct load_job *job, struct wishes *w, const struct tag *t)
 {
-    (void)job;
-    (void)w;
-    (void)t;
     return LOAD_OK;
 }
 

@@ -120,7 +120,6 @@ static void say_exit(const struct trace_machine *m, const struct trace_record *r
 static void say_inject(const struct trace_machine *m, const struct trace_record *r, char *out)
 {
     static const char *const types[] = { "interrupt", "event", "NMI", "exception" };
-    (void)m;
     SAY("%s %x", types[TRACE_INJECT_TYPE(r->info) & 3], r->kind);
     if (r->info & TRACE_INJECT_HAS_ERROR)
         fmt_print(out + strlen(out), TRACE_SHOW_SIZE - strlen(out), ", error code %x", r->info_high);
@@ -153,39 +152,33 @@ static void say_idle(const struct trace_machine *m, const struct trace_record *r
 
 static void say_wake(const struct trace_machine *m, const struct trace_record *r, char *out)
 {
-    (void)m;
     SAY("requests %llx", (ull)r->info);
 }
 
 static void say_steal(const struct trace_machine *m, const struct trace_record *r, char *out)
 {
-    (void)m;
     SAY("from CPU %llu", (ull)r->info);
 }
 
 static void say_interrupt(const struct trace_machine *m, const struct trace_record *r, char *out)
 {
     static const char *const modes[8] = { "fixed", "lowest priority", "SMI", "?", "NMI", "INIT", "start-up", "ExtINT" };
-    (void)m;
     SAY("vector %x, %s", r->kind, modes[r->info & 7]);
 }
 
 static void say_timer(const struct trace_machine *m, const struct trace_record *r, char *out)
 {
-    (void)m;
     SAY("%llu ticks late", (ull)r->info);
 }
 
 static void say_line(const struct trace_machine *m, const struct trace_record *r, char *out)
 {
-    (void)m;
     SAY("GSI %u %s", r->kind, r->info ? "high" : "low");
 }
 
 static void say_partition(const struct trace_machine *m, const struct trace_record *r, char *out)
 {
     static const char *const what[] = { "started", "ended", "paused", "goes on" };
-    (void)m;
     SAY("%s", r->kind < ARRAY_SIZE(what) ? what[r->kind] : "?");
 }
 

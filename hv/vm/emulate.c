@@ -166,7 +166,6 @@ static bool may_use_port(const struct emulation *e, uint16_t port, unsigned size
 static enum exec_access bus_in(void *ctx, uint16_t port, unsigned size, uint32_t *value, struct exec_fault *fault)
 {
     struct emulation *e = ctx;
-    (void)fault;
     if (!may_use_port(e, port, size, true))
         return EXEC_ACCESS_RETRY;
     *value = vcpu_port_in(e->v, port, size);
@@ -176,7 +175,6 @@ static enum exec_access bus_in(void *ctx, uint16_t port, unsigned size, uint32_t
 static enum exec_access bus_out(void *ctx, uint16_t port, unsigned size, uint32_t value, struct exec_fault *fault)
 {
     struct emulation *e = ctx;
-    (void)fault;
     if (!may_use_port(e, port, size, false))
         return EXEC_ACCESS_RETRY;
     vcpu_port_out(e->v, port, size, value);

@@ -252,7 +252,6 @@ static bool xcr0_is_legal(const struct vcpu *v, uint64_t x)
 
 enum vcpu_next exit_xsetbv(struct vcpu *v, const struct vt_exit *exit)
 {
-    (void)exit;
     const uint64_t *g = v->vt->gpr;
     uint64_t value = (g[VT_RDX] << 32) | (uint32_t)g[VT_RAX];
     /* Emulators let the exit win over the privilege check. */

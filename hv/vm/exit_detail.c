@@ -11,14 +11,12 @@ static const char *const gprs[VT_GPR_COUNT] = { "RAX", "RCX", "RDX", "RBX", "RSP
 
 static void show_io(const struct vt_exit *x, uint32_t ecx, char *out)
 {
-    (void)ecx;
     fmt_print(out, EXIT_DETAIL_SIZE, "port %xh, %u byte%s, %s%s%s", x->io.port, x->io.size, x->io.size == 1 ? "" : "s",
               x->io.in ? "read" : "write", x->io.string ? ", string" : "", x->io.rep ? ", repeated" : "");
 }
 
 static void show_mem(const struct vt_exit *x, uint32_t ecx, char *out)
 {
-    (void)ecx;
     if (!x->mem.read && !x->mem.write && !x->mem.fetch) /* not told: a misconfiguration, or a record of the trace */
         fmt_print(out, EXIT_DETAIL_SIZE, "guest-physical %lxh", x->mem.gpa.raw);
     else
@@ -30,7 +28,6 @@ static void show_mem(const struct vt_exit *x, uint32_t ecx, char *out)
 static void show_cr(const struct vt_exit *x, uint32_t ecx, char *out)
 {
     static const char *const ways[] = { [VT_CR_MOV] = "MOV", [VT_CR_CLTS] = "CLTS", [VT_CR_LMSW] = "LMSW" };
-    (void)ecx;
     if (x->cr.how == VT_CR_MOV)
         fmt_print(out, EXIT_DETAIL_SIZE, "CR%u, %s %s", x->cr.cr, x->kind == VT_EXIT_CR_READ ? "to" : "from",
                   gprs[x->cr.gpr & 15]);
@@ -42,14 +39,12 @@ static void show_cr(const struct vt_exit *x, uint32_t ecx, char *out)
 
 static void show_dr(const struct vt_exit *x, uint32_t ecx, char *out)
 {
-    (void)ecx;
     if (x->dr.number < 16)
         fmt_print(out, EXIT_DETAIL_SIZE, "DR%u, %s", x->dr.number, x->dr.read ? "read" : "write");
 }
 
 static void show_exception(const struct vt_exit *x, uint32_t ecx, char *out)
 {
-    (void)ecx;
     size_t used = fmt_print(out, EXIT_DETAIL_SIZE, "vector %u", x->exception.vector);
     if (x->exception.has_error_code)
         fmt_print(out + used, EXIT_DETAIL_SIZE - used, ", error code %xh", x->exception.error_code);
@@ -57,32 +52,27 @@ static void show_exception(const struct vt_exit *x, uint32_t ecx, char *out)
 
 static void show_interrupt(const struct vt_exit *x, uint32_t ecx, char *out)
 {
-    (void)ecx;
     fmt_print(out, EXIT_DETAIL_SIZE, "vector %xh of the machine", x->interrupt.vector);
 }
 
 static void show_apic(const struct vt_exit *x, uint32_t ecx, char *out)
 {
-    (void)ecx;
     fmt_print(out, EXIT_DETAIL_SIZE, "local APIC register %xh, %s", x->apic.offset, x->apic.write ? "write" : "read");
 }
 
 static void show_vector(const struct vt_exit *x, uint32_t ecx, char *out)
 {
-    (void)ecx;
     fmt_print(out, EXIT_DETAIL_SIZE, "vector %xh", (unsigned)x->qualification & 0xff);
 }
 
 static void show_msr(const struct vt_exit *x, uint32_t ecx, char *out)
 {
-    (void)x;
     fmt_print(out, EXIT_DETAIL_SIZE, "MSR %xh", ecx);
 }
 
 static void show_task(const struct vt_exit *x, uint32_t ecx, char *out)
 {
     static const char *const sources[] = { "CALL", "IRET", "JMP", "a task gate" };
-    (void)ecx;
     fmt_print(out, EXIT_DETAIL_SIZE, "TSS selector %xh, by %s", x->task.selector, sources[x->task.source & 3]);
 }
 

@@ -32,7 +32,6 @@ static enum exec_access read(void *ctx, uint64_t linear, unsigned size, enum exe
 {
     struct stack *s = ctx;
     struct vt_event event = { 0 };
-    (void)intent;
     return settle(s, linear_load(s->v, &s->paging, linear, value, size, &event), &event, fault);
 }
 

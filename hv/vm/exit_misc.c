@@ -37,7 +37,6 @@ static __attribute__((noinline)) enum vcpu_next cpuid_by_state(struct vcpu *v)
 
 enum vcpu_next exit_cpuid(struct vcpu *v, const struct vt_exit *exit)
 {
-    (void)exit;
     uint32_t leaf = (uint32_t)v->vt->gpr[VT_RAX];
     const struct cpuid_regs *r = cpuid_plain(&v->cpuid, leaf);
     if (LIKELY(r != NULL))
@@ -73,7 +72,6 @@ enum vcpu_next exit_host_event(struct vcpu *v, const struct vt_exit *exit)
 
 enum vcpu_next exit_timer(struct vcpu *v, const struct vt_exit *exit)
 {
-    (void)exit;
     uint64_t now = v->vt->exit_tsc;
     if (now >= v->deadline) {
         vcpu_timers(v);
@@ -84,14 +82,12 @@ enum vcpu_next exit_timer(struct vcpu *v, const struct vt_exit *exit)
 
 enum vcpu_next exit_window(struct vcpu *v, const struct vt_exit *exit)
 {
-    (void)exit;
     vcpu_deliver(v);
     return VCPU_RESUME;
 }
 
 enum vcpu_next exit_hlt(struct vcpu *v, const struct vt_exit *exit)
 {
-    (void)exit;
     vt.skip(v->vt);
     if (vcpu_has_event(v)) {
         vcpu_deliver(v);
@@ -105,7 +101,6 @@ enum vcpu_next exit_hlt(struct vcpu *v, const struct vt_exit *exit)
 
 enum vcpu_next exit_pause(struct vcpu *v, const struct vt_exit *exit)
 {
-    (void)exit;
     vt.skip(v->vt);
     return VCPU_YIELD;
 }
@@ -169,7 +164,6 @@ enum vcpu_next exit_exception(struct vcpu *v, const struct vt_exit *exit)
 
 enum vcpu_next exit_nmi(struct vcpu *v, const struct vt_exit *exit)
 {
-    (void)v, (void)exit;
     nmi_dispatch(NULL);
     nmi_unblock();
     return VCPU_RESUME;
@@ -177,7 +171,6 @@ enum vcpu_next exit_nmi(struct vcpu *v, const struct vt_exit *exit)
 
 enum vcpu_next exit_triple_fault(struct vcpu *v, const struct vt_exit *exit)
 {
-    (void)exit;
     partition_fail(v, "triple fault: an exception, then one while delivering that, then one while delivering #DF "
                       "(IDT base 0x%lx limit 0x%lx, CR3 0x%lx)", vt.get(v->vt, VT_IDTR_BASE),
                    vt.get(v->vt, VT_IDTR_LIMIT), vt.get(v->vt, VT_CR3));
@@ -208,7 +201,6 @@ enum vcpu_next exit_rdtsc(struct vcpu *v, const struct vt_exit *exit)
 /* The guest's CPUID says that there are no performance counters. */
 enum vcpu_next exit_rdpmc(struct vcpu *v, const struct vt_exit *exit)
 {
-    (void)exit;
     vcpu_gp(v);
     return VCPU_RESUME;
 }
@@ -216,7 +208,6 @@ enum vcpu_next exit_rdpmc(struct vcpu *v, const struct vt_exit *exit)
 /* INVD, WBINVD: guests' memory is cached and coherent, and no device bypasses the caches. */
 enum vcpu_next exit_ignore(struct vcpu *v, const struct vt_exit *exit)
 {
-    (void)exit;
     vt.skip(v->vt);
     return VCPU_RESUME;
 }
@@ -239,7 +230,6 @@ enum vcpu_next exit_random(struct vcpu *v, const struct vt_exit *exit)
 
 enum vcpu_next exit_undefined(struct vcpu *v, const struct vt_exit *exit)
 {
-    (void)exit;
     vcpu_ud(v);
     return VCPU_RESUME;
 }
@@ -306,7 +296,6 @@ enum vcpu_next exit_dr_access(struct vcpu *v, const struct vt_exit *exit)
 /* INIT and SIPI are virtual for guests; a real one is the firmware's or an emulator's doing, and has no effect. */
 enum vcpu_next exit_init_signal(struct vcpu *v, const struct vt_exit *exit)
 {
-    (void)exit;
     log_line("cpu: an INIT or start-up signal arrived while %s ran; ignored", v->part->name);
     return VCPU_RESUME;
 }

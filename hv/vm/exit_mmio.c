@@ -130,7 +130,6 @@ enum vcpu_next exit_apic_eoi(struct vcpu *v, const struct vt_exit *exit)
 
 enum vcpu_next exit_tpr_below(struct vcpu *v, const struct vt_exit *exit)
 {
-    (void)exit;
     vlapic_update_ppr(&v->lapic);
     atomic_fetch_or_explicit(&v->requests, VCPU_REQ_EVENT, memory_order_relaxed);
     return VCPU_RESUME;

@@ -5,7 +5,6 @@
 
 enum vcpu_next exit_invlpg(struct vcpu *v, const struct vt_exit *exit)
 {
-    (void)exit;
     vt.flush_linear(v->vt);
     vt.skip(v->vt);
     return VCPU_RESUME;
@@ -25,7 +24,6 @@ enum vcpu_next exit_invpcid(struct vcpu *v, const struct vt_exit *exit)
 {
     uint64_t descriptor[2];
     const struct insn *in = operand_decode(v);
-    (void)exit;
     if (!in)
         return VCPU_RESUME;
     uint64_t type = operand_register(v, in->reg & 15);

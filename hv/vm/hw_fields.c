@@ -27,14 +27,12 @@ static void print(void *printer, const struct vt_hw_field *f)
 
 static void note(void *ctx, const struct vt_hw_field *f)
 {
-    (void)ctx;
     if (seen.count < MAX_FIELDS)
         seen.fields[seen.count++] = *f;
 }
 
 static void look(struct vcpu *v, void *ctx)
 {
-    (void)ctx;
     seen.count = 0;
     vt.dump(v->vt, note, NULL);
 }

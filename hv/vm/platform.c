@@ -38,7 +38,6 @@ static void debug_byte(void *ctx, uint8_t byte)
 static void pic_output(void *ctx, unsigned number, bool level)
 {
     struct partition *p = ctx;
-    (void)number;
     if (level)
         vcpu_kick(p->vcpus[0], VCPU_REQ_EVENT);
 }

@@ -161,7 +161,6 @@ static uint64_t kick_cpu(struct vcpu *v, uint64_t apic_id)
 enum vcpu_next exit_hypercall(struct vcpu *v, const struct vt_exit *exit)
 {
     uint64_t *g = v->vt->gpr;
-    (void)exit;
     g[VT_RAX] = UNLIKELY(g[VT_RAX] == KVM_HC_KICK_CPU) ? kick_cpu(v, g[VT_RCX]) : KVM_ENOSYS;
     vt.skip(v->vt);
     return VCPU_RESUME;

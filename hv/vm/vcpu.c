@@ -33,7 +33,6 @@ void vcpu_destroy(struct vcpu *v)
 
 static struct cpuid_regs host_cpuid(void *ctx, uint32_t leaf, uint32_t subleaf)
 {
-    (void)ctx;
     return cpuid(leaf, subleaf);
 }
 

@@ -188,7 +188,6 @@ void lapic_counter_start(void)
 
 uint64_t lapic_counter_read(void *ctx)
 {
-    (void)ctx;
     return UINT32_MAX - reg_read(LAPIC_CUR_COUNT);
 }
 

@@ -18,7 +18,6 @@ static ull khz(uint64_t hz)
 
 static uint64_t tsc_read(void *ctx)
 {
-    (void)ctx;
     return rdtsc_ordered();
 }
 

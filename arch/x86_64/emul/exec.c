@@ -177,7 +177,6 @@ static enum exec_status exec_cmpxchg8b(struct exec *x)
 
 static enum exec_status exec_nop(struct exec *x)
 {
-    (void)x;
     return EXEC_DONE;
 }
 

@@ -74,6 +74,5 @@ void svm_new_asid(struct svm_vcpu *v)
 /* Whoever uses these tables may have something cached here: all draw new numbers. */
 void svm_nested_flush(hpa_t nested_root)
 {
-    (void)nested_root;
     new_generation(&svm_cpus[pcpu_this()->index]);
 }

@@ -14,7 +14,6 @@ enum { VECTOR_PROBE = 0xf2, ATTRIBUTES_CODE64 = 0x29b, ATTRIBUTES_DATA = 0xc93 }
 
 static void ignore(void *ctx, unsigned vector)
 {
-    (void)ctx, (void)vector;
 }
 
 static void setup(struct vmcb *c, hpa_t vmcb_hpa, hpa_t maps)

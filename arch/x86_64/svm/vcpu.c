@@ -69,7 +69,6 @@ void svm_take_xcr0(struct svm_vcpu *v)
 /* The VMCB is plain memory: nothing has to be written back before another pCPU may load it. */
 void svm_unload(struct vt_vcpu *vt, bool stays)
 {
-    (void)stays;
     svm_take_xcr0(svm_of(vt));
     guest_state_save(&svm_of(vt)->state);
 }

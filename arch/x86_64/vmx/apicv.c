@@ -9,13 +9,11 @@
 
 void vmx_apic_set_status(struct vt_vcpu *vt, uint16_t status)
 {
-    (void)vt;
     vmwrite(VMCS_GUEST_INTERRUPT_STATUS, status);
 }
 
 void vmx_apic_request(struct vt_vcpu *vt, uint8_t vector)
 {
-    (void)vt;
     uint64_t status = vmread(VMCS_GUEST_INTERRUPT_STATUS);
     if (vector > (uint8_t)status)
         vmwrite(VMCS_GUEST_INTERRUPT_STATUS, (status & 0xff00) | vector);
@@ -23,13 +21,11 @@ void vmx_apic_request(struct vt_vcpu *vt, uint8_t vector)
 
 uint8_t vmx_apic_requested(struct vt_vcpu *vt)
 {
-    (void)vt;
     return (uint8_t)vmread(VMCS_GUEST_INTERRUPT_STATUS);
 }
 
 void vmx_apic_eoi_exits(struct vt_vcpu *vt, const uint64_t bitmap[4])
 {
-    (void)vt;
     for (unsigned i = 0; i < 4; i++)
         vmwrite(VMCS_EOI_EXIT_BITMAP(i), bitmap[i]);
 }
@@ -67,7 +63,6 @@ void vmx_apic_mode(struct vt_vcpu *vt, bool enabled, bool x2apic)
 
 void vmx_tpr_threshold(struct vt_vcpu *vt, uint8_t class)
 {
-    (void)vt;
     if (vmx_caps.features.tpr_shadow && !vmx_caps.features.apicv)
         vmwrite(VMCS_TPR_THRESHOLD, class);
 }

@@ -55,7 +55,6 @@ static uint32_t decode_exception(struct vmx_vcpu *v, struct vt_exit *exit)
 
 static uint32_t decode_interrupt(struct vmx_vcpu *v, struct vt_exit *exit)
 {
-    (void)v;
     exit->interrupt.vector = (uint8_t)vmread(VMCS_EXIT_INTERRUPTION_INFORMATION);
     return exit->kind = VT_EXIT_INTERRUPT;
 }
@@ -71,7 +70,6 @@ static const struct vt_io io_rows[64] = {
 
 static uint32_t decode_io(struct vmx_vcpu *v, struct vt_exit *exit)
 {
-    (void)v;
     uint64_t q = vmread(VMCS_EXIT_QUALIFICATION);
     exit->qualification = q;
     exit->io = io_rows[q & 63];
@@ -111,7 +109,6 @@ static uint32_t decode_cr(struct vmx_vcpu *v, struct vt_exit *exit)
 {
     uint64_t q = vmread(VMCS_EXIT_QUALIFICATION);
     unsigned access = QUALIFICATION_CR_ACCESS(q);
-    (void)v;
     exit->qualification = q;
     exit->cr.gpr = (uint8_t)QUALIFICATION_CR_REGISTER(q);
     exit->cr.cr = (uint8_t)QUALIFICATION_CR_NUMBER(q);
@@ -128,7 +125,6 @@ static uint32_t decode_cr(struct vmx_vcpu *v, struct vt_exit *exit)
 static uint32_t decode_dr(struct vmx_vcpu *v, struct vt_exit *exit)
 {
     uint64_t q = vmread(VMCS_EXIT_QUALIFICATION);
-    (void)v;
     exit->qualification = q;
     exit->dr.number = (uint8_t)QUALIFICATION_DR_NUMBER(q);
     exit->dr.gpr = (uint8_t)QUALIFICATION_DR_REGISTER(q);
@@ -138,21 +134,18 @@ static uint32_t decode_dr(struct vmx_vcpu *v, struct vt_exit *exit)
 
 static uint32_t decode_tsc(struct vmx_vcpu *v, struct vt_exit *exit)
 {
-    (void)v;
     exit->tsc.aux = exit->raw == EXIT_REASON_RDTSCP;
     return exit->kind = VT_EXIT_RDTSC;
 }
 
 static uint32_t decode_random(struct vmx_vcpu *v, struct vt_exit *exit)
 {
-    (void)v;
     exit->random.seed = exit->raw == EXIT_REASON_RDSEED;
     return exit->kind = VT_EXIT_RDRAND;
 }
 
 static uint32_t decode_qualified(struct vmx_vcpu *v, struct vt_exit *exit)
 {
-    (void)v;
     exit->qualification = vmread(VMCS_EXIT_QUALIFICATION);
     return exit->kind = vmx_exit_rows[exit->raw].kind;
 }

@@ -17,20 +17,17 @@ static const struct { uint32_t field; const char *name; } fields[] = {
 static uint64_t read_field(void *ctx, uint32_t field)
 {
     uint64_t value = 0;
-    (void)ctx;
     return vmread_try(field, &value) ? value : 0;
 }
 
 static uint64_t read_msr(void *ctx, uint32_t msr)
 {
     uint64_t value;
-    (void)ctx;
     return rdmsr_safe(msr, &value) ? value : 0;
 }
 
 void vmx_dump(struct vt_vcpu *vt, void (*field)(void *ctx, const struct vt_hw_field *f), void *ctx)
 {
-    (void)vt;
     for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
         struct vt_hw_field f = { .name = fields[i].name, .where = fields[i].field };
         if (vmread_try(fields[i].field, &f.value))

@@ -50,28 +50,24 @@ static uint64_t get_cr4(struct vmx_vcpu *v)
 
 static void set_cr0(struct vmx_vcpu *v, uint64_t value)
 {
-    (void)v;
     vmwrite(VMCS_CR0_READ_SHADOW, value);
     vmwrite(VMCS_GUEST_CR0, (value | vmx_caps.cr0_ones) & vmx_caps.cr0_allowed);
 }
 
 static void set_cr4(struct vmx_vcpu *v, uint64_t value)
 {
-    (void)v;
     vmwrite(VMCS_CR4_READ_SHADOW, value);
     vmwrite(VMCS_GUEST_CR4, value | vmx_caps.cr4_fixed0 | CR4_MCE);
 }
 
 static uint64_t get_efer(struct vmx_vcpu *v)
 {
-    (void)v;
     return vmread(VMCS_GUEST_IA32_EFER);
 }
 
 /* SDM vol 3, "Checks on Guest Control Registers, Debug Registers, and MSRs": the entry control says what LMA says. */
 static void set_efer(struct vmx_vcpu *v, uint64_t value)
 {
-    (void)v;
     uint64_t entry = vmread(VMCS_ENTRY_CONTROLS) & ~(uint64_t)ENTRY_IA32E_MODE_GUEST;
     vmwrite(VMCS_ENTRY_CONTROLS, entry | (value & EFER_LMA ? ENTRY_IA32E_MODE_GUEST : 0));
     vmwrite(VMCS_GUEST_IA32_EFER, value);
@@ -195,7 +191,6 @@ static inline void advance(uint64_t rip)
 
 void vmx_advance(struct vt_vcpu *vt, uint64_t rip)
 {
-    (void)vt;
     advance(rip);
 }
 
@@ -207,13 +202,11 @@ void vmx_skip(struct vt_vcpu *vt)
 /* SDM vol 3, "Information for VM Exits Due to Instruction Execution". */
 unsigned vmx_insn_length(struct vt_vcpu *vt)
 {
-    (void)vt;
     return (unsigned)vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
 }
 
 uint32_t vmx_pkru(struct vt_vcpu *vt)
 {
-    (void)vt;
     return rdpkru(); /* asked only while the guest has CR4.PKE, so the CPU has it; the host switches it on for itself, too */
 }
 

@@ -34,13 +34,11 @@ static bool event_set(void)
 
 bool vmx_event_pending(struct vt_vcpu *v)
 {
-    (void)v;
     return event_set();
 }
 
 bool vmx_pending_event(struct vt_vcpu *vt, struct vt_event *event)
 {
-    (void)vt;
     uint64_t info = vmread(VMCS_ENTRY_INTERRUPTION_INFORMATION);
     if (!(info & INTERRUPTION_VALID))
         return false;
@@ -54,14 +52,12 @@ bool vmx_pending_event(struct vt_vcpu *vt, struct vt_event *event)
 
 bool vmx_can_take_interrupt(struct vt_vcpu *v)
 {
-    (void)v;
     return !event_set() && (vmread(VMCS_GUEST_RFLAGS) & RFLAGS_IF) &&
            !(vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & (VT_SHADOW_STI | VT_SHADOW_MOV_SS));
 }
 
 bool vmx_can_take_nmi(struct vt_vcpu *v)
 {
-    (void)v;
     return !event_set() &&
            !(vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & (VT_SHADOW_STI | VT_SHADOW_MOV_SS | VT_SHADOW_NMI));
 }
