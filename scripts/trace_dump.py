@@ -8,12 +8,41 @@ import zlib
 
 FORMAT, RECORD = 1, struct.Struct("<QQQBBBBI")
 NOBODY = 0xff
-FRAME = re.compile(r"@trace (\d+) ([A-Z])(?: (.*))? #([0-9a-f]{8})\s*$")
+FRAME = re.compile(r"@trace ([0-9]{1,20}) ([A-Z])(?: ([ -~]*))? #([0-9a-f]{8})\s*$")
+PCPUS_MAX = 4096  # more than any machine has; nobody's tables grow with what a broken file says
 FROM_A_GUEST = re.compile(r"^\[[^]]+\] ")  # the overview's prefix: a guest may print what it likes
 
 Event = collections.namedtuple("Event", "pcpu number tsc rip info kind type partition vcpu ticks")
 LEAVE_WHY = ("turn over", "waits for an event", "its partition does not run")
 PARTITION_WHAT = ("started", "ended", "paused", "goes on")
+
+
+class Malformed(Exception):
+    """A line whose checksum is right but which says what no dump says; the text is a sentence."""
+
+
+def _number(text, limit=1 << 64):
+    if not text.isdigit() or len(text) > 20 or int(text) >= limit:
+        raise Malformed("%.40r is not a number below %d" % (text, limit))
+    return int(text)
+
+
+def _fields(body, count):
+    """So many words; the last is the rest of the line."""
+    fields = body.split(" ", count - 1)
+    if len(fields) < count:
+        raise Malformed("%d words are wanted, not %.80r" % (count, body))
+    return fields
+
+
+def _words(body, **limits):
+    """{KEY: VALUE} of words KEY=VALUE; those in `limits` have to be there, and be numbers below."""
+    words = dict(word.partition("=")[::2] for word in body.split())
+    for key, limit in limits.items():
+        if key not in words:
+            raise Malformed("the word %s= is missing" % key)
+        _number(words[key], limit)
+    return words
 
 
 class Dump:
@@ -50,7 +79,9 @@ class Dump:
     # ---- reading ----
 
     def take(self, sequence, letter, body):
-        if sequence != self.next_sequence:
+        if sequence < self.next_sequence:
+            self.problems.append("line %d of the dump comes late or twice" % sequence)
+        elif sequence > self.next_sequence:
             self.problems.append("%d lines are lost before line %d of the dump" % (sequence - self.next_sequence, sequence))
         self.next_sequence = sequence + 1
         self.lines += 1
@@ -58,41 +89,52 @@ class Dump:
 
     def take_H(self, body):
         text, _, version = body.partition(" version=")
-        self.header = dict(word.split("=", 1) for word in text.split())
-        self.header["version"] = version
-        if self.header["format"] != str(FORMAT) or self.header["record"] != str(RECORD.size):
-            raise ValueError("format %(format)s with records of %(record)s bytes; this program reads format 1 with 32"
-                             % self.header)
+        words = _words(text, **{"tsc-hz": 1 << 64, "now": 1 << 64, "pcpus": PCPUS_MAX + 1})
+        form = "%.20s with records of %.20s bytes" % (words.get("format"), words.get("record"))
+        if form != "%d with records of %d bytes" % (FORMAT, RECORD.size):
+            raise Malformed("format %s; this program reads format %d with %d" % (form, FORMAT, RECORD.size))
+        if not int(words["tsc-hz"]) or not int(words["pcpus"]):
+            raise Malformed("no machine has %(pcpus)s CPUs and a clock of %(tsc-hz)s Hz" % words)
+        self.header = {"backend": "?", **words, "version": version}
 
     def take_T(self, body):
-        number, word = body.split(" ", 1)
-        self.types[int(number)] = word
+        number, word = _fields(body, 2)
+        self.types[_number(number, 256)] = word
 
     def take_K(self, body):
-        number, layout, name = body.split(" ", 2)
-        self.kinds[int(number)] = layout, name
+        number, layout, name = _fields(body, 3)
+        self.kinds[_number(number, 256)] = layout, name
 
     def take_P(self, body):
-        index, vcpus, name = body.split(" ", 2)
-        self.partitions[int(index)] = name, int(vcpus)
+        index, vcpus, name = _fields(body, 3)
+        self.partitions[_number(index, 256)] = name, _number(vcpus, 257)
 
     def take_C(self, body):
-        pcpu, written, first = map(int, body.split())
-        self.written[pcpu], self.first[pcpu] = written, first
+        pcpu, written, first = _fields(body, 3)
+        pcpu = _number(pcpu, self.pcpus)
+        self.written[pcpu], self.first[pcpu] = _number(written), _number(first)
 
     def take_R(self, body):
-        pcpu, number, text = body.split(" ", 2)
-        for at, fields in enumerate(RECORD.iter_unpack(base64.b64decode(text, validate=True))):
+        pcpu, number, text = _fields(body, 3)
+        pcpu, number = _number(pcpu, self.pcpus), _number(number)
+        try:
+            records = base64.b64decode(text, validate=True)
+        except binascii.Error as error:
+            raise Malformed("its records are not base64: %s" % error)
+        if len(records) % RECORD.size:
+            raise Malformed("%d bytes of records, which have %d each" % (len(records), RECORD.size))
+        for at, fields in enumerate(RECORD.iter_unpack(records)):
             tsc, rip, info, kind, kind_of_record, partition, vcpu, ticks = fields
-            self.events.append(Event(int(pcpu), int(number) + at, tsc, rip, info, kind, kind_of_record, partition, vcpu, ticks))
+            self.events.append(Event(pcpu, number + at, tsc, rip, info, kind, kind_of_record, partition, vcpu, ticks))
 
     def take_E(self, body):
-        said = dict(word.split("=", 1) for word in body.split())
+        said = _words(body, lines=1 << 64, records=1 << 64, missing=1 << 64)
         self.whole, self.missing = True, int(said["missing"])
-        if self.lines != int(said["lines"]):
-            self.problems.append("%d of %s lines are lost or garbled" % (int(said["lines"]) - self.lines, said["lines"]))
-        if len(self.events) != int(said["records"]):
-            self.problems.append("%d of %s records are lost" % (int(said["records"]) - len(self.events), said["records"]))
+        for what, wanted, have in (("lines", int(said["lines"]), self.lines), ("records", int(said["records"]), len(self.events))):
+            if have < wanted:
+                self.problems.append("%d of %d %s are lost or garbled" % (wanted - have, wanted, what))
+            elif have > wanted:
+                self.problems.append("there are %d %s, which is more than the %d that it says it has" % (have, what, wanted))
 
     def finish(self):
         self.events.sort(key=lambda event: (event.tsc, event.pcpu, event.number))
@@ -117,7 +159,7 @@ def read(lines):
             continue  # the beginning of this dump was not recorded
         try:
             dumps[-1].take(int(found.group(1)), found.group(2), found.group(3) or "")
-        except (ValueError, KeyError, binascii.Error, struct.error) as error:
+        except Malformed as error:
             raise SystemExit("trace: line %s of the dump: %s" % (found.group(1), error))
     if not dumps:
         return None

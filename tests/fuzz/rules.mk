@@ -1,8 +1,12 @@
 # Fuzzing on the host. Each tests/fuzz/NAME.c is built three times over the code without assembly: with libFuzzer
 # (`make fuzz`), with gcc and replay.c over its corpus (`make unit`), and with replay.c and clang's counters, for coverage.
-FUZZ_HARNESSES := $(patsubst tests/fuzz/%.c,%,$(filter-out %/replay.c,$(sort $(wildcard tests/fuzz/*.c))))
-FUZZ ?= $(FUZZ_HARNESSES)
+# A tests/fuzz/NAME.py is a harness of a program in Python: it does all three by itself.
+FUZZ_C := $(patsubst tests/fuzz/%.c,%,$(filter-out %/replay.c,$(sort $(wildcard tests/fuzz/*.c))))
+FUZZ_PYTHON := $(patsubst tests/fuzz/%.py,%,$(sort $(wildcard tests/fuzz/*.py)))
+# FUZZ="name ...": only these. RUNS=N: each until it had N runs, however long that takes, instead of T seconds.
+FUZZ ?= $(FUZZ_C) $(FUZZ_PYTHON)
 T ?= 60
+RUNS ?=
 FUZZ_LIBS_decode := -lZydis
 
 FUZZ_SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -30,17 +34,18 @@ $(B)/fuzz/replay/%: $(B)/fuzz/cover/tests/fuzz/%.o $(B)/fuzz/cover/tests/fuzz/re
 	$(Q)clang -fprofile-instr-generate $^ $(FUZZ_LIBS_$*) -o $@
 
 # The corpora as a regression test: part of `make unit`.
-FUZZ_TESTS := $(FUZZ_HARNESSES:%=$(B)/unit/tests/fuzz/%)
+FUZZ_C_TESTS := $(FUZZ_C:%=$(B)/unit/tests/fuzz/%)
+FUZZ_TESTS := $(FUZZ_C_TESTS) $(FUZZ_PYTHON:%=tests/fuzz/%.py)
 $(B)/unit/tests/fuzz/%: $(B)/host/tests/fuzz/%.o $(B)/host/tests/fuzz/replay.o $(B)/host/libpure.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) -fsanitize=address,undefined $^ $(FUZZ_LIBS_$*) -o $@
 unit: $(FUZZ_TESTS)
 
 .PHONY: fuzz fuzz-build
-fuzz-build: $(foreach f,$(FUZZ),$(B)/fuzz/bin/$f $(B)/fuzz/replay/$f)
+fuzz-build: $(foreach f,$(filter $(FUZZ_C),$(FUZZ)),$(B)/fuzz/bin/$f $(B)/fuzz/replay/$f)
 fuzz: setup
 	@+$(MAKE) --no-print-directory fuzz-build
-	$(Q)scripts/fuzz --build $(B) --seconds $(T) $(FUZZ)
+	$(Q)scripts/fuzz --build $(B) $(if $(RUNS),--runs $(RUNS),--seconds $(T)) $(FUZZ)
 
--include $(FUZZ_TESTS:$(B)/unit/%=$(B)/host/%.d) $(wildcard $(B)/fuzz/run/tests/fuzz/*.d $(B)/fuzz/cover/tests/fuzz/*.d) \
+-include $(FUZZ_C_TESTS:$(B)/unit/%=$(B)/host/%.d) $(wildcard $(B)/fuzz/run/tests/fuzz/*.d $(B)/fuzz/cover/tests/fuzz/*.d) \
   $(PURE_C:%.c=$(B)/fuzz/run/%.d) $(PURE_C:%.c=$(B)/fuzz/cover/%.d)

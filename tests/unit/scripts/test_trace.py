@@ -37,8 +37,12 @@ def lines(rings, now=10000):
         bodies += ["R %d %d %s" % (pcpu, 7 + at, base64.b64encode(b"".join(ring[at:at + 4])).decode())
                    for at in range(0, len(ring), 4)]
     bodies.append("E lines=%d records=%d missing=0" % (len(bodies) + 1, sum(map(len, rings))))
-    framed = ["@trace %d %s" % (i, body) for i, body in enumerate(bodies)]
-    return ["%s #%08x" % (line, zlib.crc32(line.encode())) for line in framed]
+    return framed(bodies)
+
+
+def framed(bodies):
+    numbered = ["@trace %d %s" % (i, body) for i, body in enumerate(bodies)]
+    return ["%s #%08x" % (line, zlib.crc32(line.encode())) for line in numbered]
 
 
 def turn(start, end, partition=0, vcpu=0, exits=()):
@@ -86,6 +90,25 @@ class Reading(unittest.TestCase):
         line = "@trace 0 H format=2 record=32 tsc-hz=1 now=1 pcpus=1 capacity=1 backend=vmx version=x"
         with self.assertRaises(SystemExit):
             trace_dump.read(["%s #%08x" % (line, zlib.crc32(line.encode()))])
+
+    def test_what_no_dump_says_is_refused_with_a_sentence(self):
+        header = "H format=1 record=32 tsc-hz=1 now=1 pcpus=2 capacity=1 backend=vmx version=x"
+        for bodies, said in (([header.replace("tsc-hz=1", "tsc-hz=0")], "a clock of 0 Hz"), ([header.replace("now=1 ", "")], "now= is missing"),
+                             ([header.replace("pcpus=2", "pcpus=1000000000")], "not a number below"), ([header, "K 1 x"], "3 words"),
+                             ([header, "P 0 -1 linux"], "not a number"), ([header, "R 2 0 "], "not a number below 2"),
+                             ([header, "R 0 0 a"], "not base64"), ([header, "R 0 0 AAAA"], "3 bytes of records"),
+                             ([header, "E lines=2 records=0"], "missing= is missing")):
+            with self.assertRaises(SystemExit) as refusal:
+                trace_dump.read(framed(bodies))
+            self.assertIn(said, str(refusal.exception))
+            self.assertRegex(str(refusal.exception), r"^trace: line \d+ of the dump: ")
+
+    def test_lines_that_come_twice_and_too_many_records_are_said(self):
+        text = lines([[]])
+        self.assertTrue(any("late or twice" in p for p in trace_dump.read(text[:3] + text[1:]).problems))
+        text = [line.split(" ", 2)[2].rsplit(" #", 1)[0] for line in lines([[record(1, EXIT)]])]
+        text[-1] = text[-1].replace("records=1", "records=0")
+        self.assertTrue(any("more than the 0" in p for p in trace_dump.read(framed(text)).problems))
 
 
 class Perfetto(unittest.TestCase):
@@ -145,6 +168,11 @@ class Table(unittest.TestCase):
         bad = subprocess.run(command, input="\n".join(lines(EXAMPLE)[:-1]), text=True, capture_output=True)
         self.assertEqual(bad.returncode, 1)
         self.assertIn("cut off", bad.stderr)
+
+    def test_other_bytes_on_the_line_do_not_matter(self):
+        command = [os.path.join(ROOT, "scripts", "trace"), "-"]
+        done = subprocess.run(command, input=b"\xff\xfe\n" + "\n".join(lines(EXAMPLE)).encode(), capture_output=True, env=dict(os.environ, PYTHONIOENCODING="utf-8:strict"))
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
 
     def test_the_command_writes_a_picture(self):
         with tempfile.TemporaryDirectory() as tmp:
