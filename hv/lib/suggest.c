@@ -14,7 +14,7 @@ unsigned suggest_distance(const char *a, size_t a_len, const char *b)
 {
     size_t b_len = strlen(b);
     unsigned rows[3][MAX_WORD + 1];
-    if (a_len > MAX_WORD || b_len > MAX_WORD)
+    if (a_len > MAX_WORD || b_len > MAX_WORD || MAX(a_len, b_len) - MIN(a_len, b_len) > SUGGEST_MOST)
         return SUGGEST_FAR;
     for (size_t j = 0; j <= b_len; j++)
         rows[0][j] = (unsigned)j;

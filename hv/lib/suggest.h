@@ -4,15 +4,18 @@
 
 #include "hv/lib/types.h"
 
+/* The greatest distance that is worth a suggestion; for a short word it is less. */
+#define SUGGEST_MOST 3u
+
 /* The number of single-character insertions, deletions, replacements and swaps of neighbours that turn a into b,
- * letters of either case being equal; SUGGEST_FAR for words too long to compare. */
+ * letters of either case being equal; SUGGEST_FAR for words too long to compare, or too different in length to suggest one. */
 #define SUGGEST_FAR 99u
 unsigned suggest_distance(const char *a, size_t a_len, const char *b);
 
 /* A distance up to this is worth suggesting for a word of this length. */
 static inline unsigned suggest_limit(size_t len)
 {
-    return len <= 3 ? 1 : len <= 6 ? 2 : 3;
+    return len <= 3 ? 1 : len <= 6 ? 2 : SUGGEST_MOST;
 }
 
 #endif
