@@ -1,5 +1,6 @@
 #include "drivers/acpi.h"
 #include "drivers/acpi_bytes.h"
+#include "hv/lib/bits.h"
 #include "hv/lib/str.h"
 
 #define RSDP_SIZE_1 20u
@@ -21,14 +22,6 @@ void acpi_problem_add(struct acpi_info *info, const char *signature, uint64_t ad
     p->what = what;
 }
 
-static bool sum_is_zero(const uint8_t *at, size_t size)
-{
-    uint8_t sum = 0;
-    for (size_t i = 0; i < size; i++)
-        sum = (uint8_t)(sum + at[i]);
-    return sum == 0;
-}
-
 /* Map a whole table, checked: header, length, checksum. An empty result is listed. */
 static struct acpi_bytes table_map(const struct acpi_mem *mem, uint64_t address, struct acpi_info *info)
 {
@@ -48,7 +41,7 @@ static struct acpi_bytes table_map(const struct acpi_mem *mem, uint64_t address,
         acpi_problem_add(info, (const char *)header, address, "the table is not wholly in readable memory");
         return none;
     }
-    if (!sum_is_zero(whole, length)) {
+    if (byte_sum(whole, length) != 0) {
         acpi_problem_add(info, (const char *)header, address, "the checksum is wrong");
         return none;
     }
@@ -142,7 +135,7 @@ void acpi_parse(const struct acpi_mem *mem, uint64_t rsdp, struct acpi_info *inf
     if (rsdp == 0)
         return;
     const uint8_t *p = mem->map(mem->ctx, rsdp, RSDP_SIZE_1);
-    if (!p || memcmp(p, "RSD PTR ", 8) != 0 || !sum_is_zero(p, RSDP_SIZE_1)) {
+    if (!p || memcmp(p, "RSD PTR ", 8) != 0 || byte_sum(p, RSDP_SIZE_1) != 0) {
         acpi_problem_add(info, "RSDP", rsdp, p ? "signature or checksum is wrong" : "it is not in readable memory");
         return;
     }
@@ -150,7 +143,7 @@ void acpi_parse(const struct acpi_mem *mem, uint64_t rsdp, struct acpi_info *inf
     info->revision = acpi_get8(b, 15);
     memcpy(info->oem, p + 9, 6);
     const uint8_t *p2 = info->revision >= 2 ? mem->map(mem->ctx, rsdp, RSDP_SIZE_2) : NULL;
-    if (p2 && sum_is_zero(p2, RSDP_SIZE_2))
+    if (p2 && byte_sum(p2, RSDP_SIZE_2) == 0)
         root_parse(mem, acpi_get64((struct acpi_bytes){ p2, RSDP_SIZE_2 }, 24), 8, info);
     else if (info->revision >= 2)
         acpi_problem_add(info, "RSDP", rsdp, "the extended part is unreadable or its checksum wrong: the RSDT is used");

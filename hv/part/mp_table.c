@@ -1,5 +1,6 @@
 #include "hv/part/mp_table.h"
 
+#include "hv/lib/bits.h"
 #include "hv/lib/str.h"
 
 /* Both in the part of the ROM area that is searched for the pointer. */
@@ -52,15 +53,6 @@ struct mp_table {
     uint16_t entries;
 };
 
-static uint8_t checksum(const void *data, size_t size)
-{
-    const uint8_t *bytes = data;
-    uint8_t sum = 0;
-    for (size_t i = 0; i < size; i++)
-        sum = (uint8_t)(sum + bytes[i]);
-    return (uint8_t)-sum;
-}
-
 static void add(struct mp_table *t, const void *entry, size_t size)
 {
     memcpy(t->bytes + t->size, entry, size);
@@ -112,11 +104,11 @@ bool mp_table_build(unsigned cpu_count, const struct guest_memory_ops *memory)
     memcpy(h.oem_id, "TRAPEZE ", sizeof h.oem_id);
     memcpy(h.product_id, "PARTITION   ", sizeof h.product_id);
     memcpy(t.bytes, &h, sizeof h);
-    t.bytes[offsetof(struct mp_header, checksum)] = checksum(t.bytes, t.size);
+    t.bytes[offsetof(struct mp_header, checksum)] = (uint8_t)-byte_sum(t.bytes, t.size);
 
     struct mp_pointer p = { .table = (uint32_t)TABLE_ADDRESS, .paragraphs = 1, .revision = 4 };
     memcpy(p.signature, "_MP_", sizeof p.signature);
-    p.checksum = checksum(&p, sizeof p);
+    p.checksum = (uint8_t)-byte_sum(&p, sizeof p);
     return guest_memory_write(memory, TABLE_ADDRESS, t.bytes, t.size)
            && guest_memory_write(memory, POINTER_ADDRESS, &p, sizeof p);
 }

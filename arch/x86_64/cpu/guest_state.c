@@ -123,16 +123,21 @@ uint32_t guest_state_msr_number(enum guest_msr which) { return msr_rows[which].m
 void guest_state_reset(struct guest_state *s)
 {
     uint8_t *area = s->xsave;
+    bool loaded = s->loaded;
     const uint16_t fcw = FCW_RESET;
     const uint32_t mxcsr = MXCSR_RESET;
     const uint64_t xstate_bv = 3; /* x87 and SSE from the area, all other components in their initial state */
 
+    if (loaded)
+        guest_state_save(s); /* leaves XCR0 as the next load wants it */
     memset(area, 0, host.xsave_size);
     memcpy(area + FXSAVE_FCW, &fcw, sizeof fcw);
     memcpy(area + FXSAVE_MXCSR, &mxcsr, sizeof mxcsr);
     if (host.xcr0)
         memcpy(area + XSAVE_HEADER, &xstate_bv, sizeof xstate_bv);
     *s = (struct guest_state){ .xcr0 = 1, .dr6 = DR6_RESET, .xsave = area };
+    if (loaded)
+        guest_state_load(s, NULL);
 }
 
 /* ---- debug registers and MSRs: writing them is what costs, so only those that differ from `previous` are written --- */

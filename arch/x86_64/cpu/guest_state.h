@@ -17,7 +17,7 @@ struct guest_state {
     uint64_t xcr0;  /* always current: every write comes through an exit */
     uint64_t cr2, dr[4], dr6;
     uint64_t msr[GUEST_MSR_COUNT];
-    void *xsave;    /* guest_state_xsave_size() bytes, page aligned; owned by the vCPU */
+    void *xsave;    /* guest_state_xsave_size() bytes, aligned to 64; owned by the vCPU */
 };
 
 /* On the boot CPU: which components and MSRs exist here; logs fallbacks. MSRs in `switched` (1 << enum guest_msr) are left
@@ -31,7 +31,7 @@ uint64_t guest_state_xcr0_mask(void);  /* XCR0 bits that exist; 0 without XSAVE 
 bool guest_state_has_msr(enum guest_msr which);
 uint32_t guest_state_msr_number(enum guest_msr which);
 
-/* As after RESET (Intel SDM vol 3, "Processor State Following Power-up, Reset, or INIT"). */
+/* As after RESET (Intel SDM vol 3, "Processor State Following Power-up, Reset, or INIT"); in the registers, too, if it is loaded. */
 void guest_state_reset(struct guest_state *s);
 /* `previous`: what guest_state_save() left on this CPU, where nothing was loaded since; NULL: not known. */
 void guest_state_load(struct guest_state *s, const struct guest_state *previous);

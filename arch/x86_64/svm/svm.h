@@ -4,7 +4,7 @@
 
 #include "arch/x86_64/cpu/guest_state.h"
 #include "arch/x86_64/isa/vmcb.h"
-#include "arch/x86_64/vt/vt.h"
+#include "arch/x86_64/vt/backend.h"
 
 /* Found once on the boot CPU; constant afterwards. */
 struct svm_caps {
@@ -53,8 +53,6 @@ struct svm_vcpu {
     uint64_t cr0, cr4;      /* as the guest wrote them, for the bits that are not its own */
     hpa_t msrpm;
     uint8_t *msr_bits;
-    unsigned xsave_order;
-    hpa_t xsave;
     struct guest_state state;
     struct vt_vcpu_config config;
 };
@@ -82,45 +80,24 @@ static inline void svm_set_flush(struct svm_vcpu *v, uint8_t tlb_control)
     v->unsettled = true;
 }
 
-/* entry.asm. There is no timer to end the stay: the caller has armed the APIC's (features.preemption_timer is false). */
-uint32_t svm_run(struct vt_vcpu *v, uint64_t ticks);
+/* svm_init() and what else vt/backend.h lists. For svm_run() there is no timer to end the stay: the caller has armed the APIC's
+ * (features.preemption_timer is false). */
+VT_BACKEND(VT_DECLARE, svm)
 
 /* caps.c */
-enum vt_status svm_init(const struct vt_env *env);
 extern struct vt_env svm_env;
 
 /* cpu.c */
-enum vt_status svm_cpu_enable(unsigned cpu);
-void svm_cpu_disable(void);
-void svm_nested_flush(hpa_t nested_root);
 void svm_new_asid(struct svm_vcpu *v);
 
 /* vcpu.c */
-enum vt_status svm_vcpu_create(const struct vt_vcpu_config *config, struct vt_vcpu **out);
-void svm_vcpu_destroy(struct vt_vcpu *v);
-void svm_load(struct vt_vcpu *v, struct vt_vcpu *previous);
-void svm_unload(struct vt_vcpu *v, bool stays);
-void svm_reset_extended(struct vt_vcpu *v);
 void svm_take_xcr0(struct svm_vcpu *v); /* from the CPU into state.xcr0 */
 
 /* controls.c: the VMCB's first contents, and the controls that change while it runs */
 void svm_controls_setup(struct svm_vcpu *v);
-void svm_set_tsc_offset(struct vt_vcpu *v, uint64_t offset);
-void svm_tpr_threshold(struct vt_vcpu *v, uint8_t class);
 
 /* policy.c */
 void svm_policy_init(struct svm_caps *c);
-void svm_set_policy(struct vt_vcpu *v, uint64_t controls);
-
-/* field.c */
-uint64_t svm_get(struct vt_vcpu *v, enum vt_field field);
-void svm_set(struct vt_vcpu *v, enum vt_field field, uint64_t value);
-void svm_skip(struct vt_vcpu *v);
-void svm_advance(struct vt_vcpu *v, uint64_t rip);
-unsigned svm_insn_length(struct vt_vcpu *v);
-uint32_t svm_pkru(struct vt_vcpu *v);
-void svm_flush_linear(struct vt_vcpu *v);
-void svm_snapshot(struct vt_vcpu *v, struct vt_snapshot *out);
 
 /* run.c: v->vt.exit from the VMCB; returns its kind */
 uint32_t svm_decode(struct svm_vcpu *v);
@@ -135,17 +112,6 @@ extern const struct svm_exit_row svm_exit_rows[SVM_EXIT_ROWS];
 uint32_t svm_decode_beyond(struct svm_vcpu *v, struct vt_exit *exit, uint64_t code); /* codes that have no row */
 
 /* inject.c */
-void svm_inject(struct vt_vcpu *v, const struct vt_event *event);
-void svm_drop_event(struct vt_vcpu *v);
-bool svm_event_pending(struct vt_vcpu *v);
-bool svm_pending_event(struct vt_vcpu *v, struct vt_event *event);
-bool svm_can_take_interrupt(struct vt_vcpu *v);
-bool svm_can_take_nmi(struct vt_vcpu *v);
-void svm_request_window(struct vt_vcpu *v, bool interrupt, bool nmi);
 void svm_stop_stepping(struct svm_vcpu *v);
-
-/* explain.c */
-unsigned svm_explain_entry(struct vt_vcpu *v, void (*line)(void *ctx, const char *text), void *ctx);
-void svm_dump(struct vt_vcpu *v, void (*field)(void *ctx, const struct vt_hw_field *f), void *ctx);
 
 #endif

@@ -6,39 +6,41 @@
 
 #define MSRPM_ORDER    1
 #define LAPIC_TPR_BYTE 0x80
+/* The extended state is in the same block, behind the vCPU. */
+#define XSAVE_OFFSET ALIGN_UP(sizeof(struct svm_vcpu), 64)
+
+static unsigned block_order(void)
+{
+    return page_order(XSAVE_OFFSET + guest_state_xsave_size());
+}
 
 void svm_vcpu_destroy(struct vt_vcpu *vt)
 {
     struct svm_vcpu *v = svm_of(vt);
-    unsigned order = page_order(sizeof *v);
-    if (v->xsave.raw)
-        svm_env.page_free(v->xsave, v->xsave_order);
     if (v->msrpm.raw)
         svm_env.page_free(v->msrpm, MSRPM_ORDER);
     if (v->vmcb_hpa.raw)
         svm_env.page_free(v->vmcb_hpa, 0);
-    svm_env.page_free(ptr_to_hpa(v), order);
+    svm_env.page_free(ptr_to_hpa(v), block_order());
 }
 
 enum vt_status svm_vcpu_create(const struct vt_vcpu_config *config, struct vt_vcpu **out)
 {
-    hpa_t self = svm_env.page_alloc(page_order(sizeof(struct svm_vcpu)));
+    hpa_t self = svm_env.page_alloc(block_order());
     if (!self.raw)
         return VT_NO_MEMORY;
     struct svm_vcpu *v = hpa_to_ptr(self);
     v->config = *config;
-    v->xsave_order = page_order(guest_state_xsave_size());
     v->vmcb_hpa = svm_env.page_alloc(0);
     v->msrpm = svm_env.page_alloc(MSRPM_ORDER);
-    v->xsave = svm_env.page_alloc(v->xsave_order);
-    if (!v->vmcb_hpa.raw || !v->msrpm.raw || !v->xsave.raw) {
+    if (!v->vmcb_hpa.raw || !v->msrpm.raw) {
         svm_vcpu_destroy(&v->vt);
         return VT_NO_MEMORY;
     }
     v->vmcb = hpa_to_ptr(v->vmcb_hpa);
     v->msr_bits = hpa_to_ptr(v->msrpm);
     v->tpr = v->config.apic_page + LAPIC_TPR_BYTE;
-    v->state.xsave = hpa_to_ptr(v->xsave);
+    v->state.xsave = (uint8_t *)v + XSAVE_OFFSET;
     guest_state_reset(&v->state);
     svm_controls_setup(v);
     *out = &v->vt;
@@ -75,12 +77,6 @@ void svm_unload(struct vt_vcpu *vt, bool stays)
 
 void svm_reset_extended(struct vt_vcpu *vt)
 {
-    struct guest_state *s = &svm_of(vt)->state;
-    bool loaded = s->loaded;
     svm_take_xcr0(svm_of(vt));
-    if (loaded)
-        guest_state_save(s); /* leaves XCR0 as the next load wants it */
-    guest_state_reset(s);
-    if (loaded)
-        guest_state_load(s, NULL);
+    guest_state_reset(&svm_of(vt)->state);
 }

@@ -132,3 +132,9 @@ void vmx_controls_setup(struct vmx_vcpu *v)
     setup_io_bitmaps();
     vmx_host_setup();
 }
+
+void vmx_set_tsc_offset(struct vt_vcpu *v, uint64_t offset)
+{
+    v->tsc_offset = offset;
+    vmwrite(VMCS_TSC_OFFSET, offset);
+}

@@ -8,6 +8,8 @@
 #include <stdatomic.h>
 
 #define NO_CPU UINT32_MAX
+/* The extended state is in the same block, behind the vCPU. */
+#define XSAVE_OFFSET ALIGN_UP(sizeof(struct vmx_vcpu), 64)
 
 /* VPID 0 is the hypervisor's own. With 65,535 vCPUs created the numbers start anew, and nothing of the old is cached. */
 static uint16_t next_vpid(void)
@@ -20,36 +22,36 @@ static uint16_t next_vpid(void)
     return id;
 }
 
+static unsigned block_order(void)
+{
+    return page_order(XSAVE_OFFSET + guest_state_xsave_size());
+}
+
 void vmx_vcpu_destroy(struct vt_vcpu *vt)
 {
     struct vmx_vcpu *v = vmx_of(vt);
-    unsigned order = page_order(sizeof *v);
-    if (v->xsave.raw)
-        vmx_env.page_free(v->xsave, v->xsave_order);
     if (v->msr_bitmap.raw)
         vmx_env.page_free(v->msr_bitmap, 0);
     if (v->vmcs.raw)
         vmx_env.page_free(v->vmcs, 0);
-    vmx_env.page_free(ptr_to_hpa(v), order);
+    vmx_env.page_free(ptr_to_hpa(v), block_order());
 }
 
 enum vt_status vmx_vcpu_create(const struct vt_vcpu_config *config, struct vt_vcpu **out)
 {
-    hpa_t self = vmx_env.page_alloc(page_order(sizeof(struct vmx_vcpu)));
+    hpa_t self = vmx_env.page_alloc(block_order());
     if (!self.raw)
         return VT_NO_MEMORY;
     struct vmx_vcpu *v = hpa_to_ptr(self);
     v->config = *config;
-    v->xsave_order = page_order(guest_state_xsave_size());
     v->vmcs = vmx_env.page_alloc(0);
     v->msr_bitmap = vmx_env.page_alloc(0);
-    v->xsave = vmx_env.page_alloc(v->xsave_order);
-    if (!v->vmcs.raw || !v->msr_bitmap.raw || !v->xsave.raw) {
+    if (!v->vmcs.raw || !v->msr_bitmap.raw) {
         vmx_vcpu_destroy(&v->vt);
         return VT_NO_MEMORY;
     }
     v->msr_bits = hpa_to_ptr(v->msr_bitmap);
-    v->state.xsave = hpa_to_ptr(v->xsave);
+    v->state.xsave = (uint8_t *)v + XSAVE_OFFSET;
     v->vpid = next_vpid();
     v->loaded_cpu = NO_CPU;
     guest_state_reset(&v->state);
@@ -91,11 +93,5 @@ void vmx_unload(struct vt_vcpu *vt, bool stays)
 
 void vmx_reset_extended(struct vt_vcpu *vt)
 {
-    struct guest_state *s = &vmx_of(vt)->state;
-    bool loaded = s->loaded;
-    if (loaded)
-        guest_state_save(s); /* leaves XCR0 as the next load wants it */
-    guest_state_reset(s);
-    if (loaded)
-        guest_state_load(s, NULL);
+    guest_state_reset(&vmx_of(vt)->state);
 }

@@ -4,7 +4,7 @@
 
 #include "arch/x86_64/cpu/guest_state.h"
 #include "arch/x86_64/isa/vmcs.h"
-#include "arch/x86_64/vt/vt.h"
+#include "arch/x86_64/vt/backend.h"
 
 /* Found once on the boot CPU; constant afterwards. */
 struct vmx_caps {
@@ -33,8 +33,6 @@ struct vmx_vcpu {
     hpa_t vmcs, msr_bitmap;
     uint8_t *msr_bits;
     uint16_t vpid;
-    unsigned xsave_order;
-    hpa_t xsave;
     struct guest_state state;
     struct vt_vcpu_config config;
 };
@@ -44,10 +42,12 @@ static inline struct vmx_vcpu *vmx_of(struct vt_vcpu *v)
     return (struct vmx_vcpu *)v;
 }
 
+/* vmx_init() and what else vt/backend.h lists. */
+VT_BACKEND(VT_DECLARE, vmx)
+
 /* entry.asm. vmx_run() enters by VMRESUME and, after the exit, ends in vmx_decode(); if there was no entry, in
  * vmx_not_entered(). vmx_launch() is the same with VMLAUNCH, for the first entry after VMCLEAR. They keep no register
  * but RSP: only vt_enter() may call them, or a function that they end in. */
-uint32_t vmx_run(struct vt_vcpu *v, uint64_t ticks);
 uint32_t vmx_launch(struct vt_vcpu *v);
 uint32_t vmx_decode(struct vmx_vcpu *v, uint64_t reason);
 uint32_t vmx_not_entered(struct vmx_vcpu *v);
@@ -56,20 +56,7 @@ NORETURN void vmx_no_vmcs(void);
 void vmx_exit_entry(void);
 
 /* caps.c */
-enum vt_status vmx_init(const struct vt_env *env);
 extern struct vt_env vmx_env;
-
-/* cpu.c */
-enum vt_status vmx_cpu_enable(unsigned cpu);
-void vmx_cpu_disable(void);
-void vmx_nested_flush(hpa_t nested_root);
-
-/* vcpu.c */
-enum vt_status vmx_vcpu_create(const struct vt_vcpu_config *config, struct vt_vcpu **out);
-void vmx_vcpu_destroy(struct vt_vcpu *v);
-void vmx_load(struct vt_vcpu *v, struct vt_vcpu *previous);
-void vmx_unload(struct vt_vcpu *v, bool stays);
-void vmx_reset_extended(struct vt_vcpu *v);
 
 /* controls.c: the VMCS's first contents, and the controls that change while it runs */
 void vmx_controls_setup(struct vmx_vcpu *v);
@@ -79,17 +66,6 @@ void vmx_msr_pass(struct vmx_vcpu *v, uint32_t msr, bool read, bool write);
 
 /* policy.c */
 void vmx_policy_init(struct vmx_caps *c);
-void vmx_set_policy(struct vt_vcpu *v, uint64_t controls);
-
-/* field.c */
-uint64_t vmx_get(struct vt_vcpu *v, enum vt_field field);
-void vmx_set(struct vt_vcpu *v, enum vt_field field, uint64_t value);
-void vmx_skip(struct vt_vcpu *v);
-void vmx_advance(struct vt_vcpu *v, uint64_t rip);
-unsigned vmx_insn_length(struct vt_vcpu *v);
-uint32_t vmx_pkru(struct vt_vcpu *v);
-void vmx_flush_linear(struct vt_vcpu *v);
-void vmx_snapshot(struct vt_vcpu *v, struct vt_snapshot *out);
 
 /* exit.c: a row per basic exit reason: the neutral kind, and what else there is to read. */
 struct vmx_exit_row {
@@ -99,27 +75,11 @@ struct vmx_exit_row {
 enum { VMX_EXIT_ROWS = 80 };
 extern const struct vmx_exit_row vmx_exit_rows[VMX_EXIT_ROWS];
 
-/* inject.c */
-void vmx_inject(struct vt_vcpu *v, const struct vt_event *event);
-void vmx_drop_event(struct vt_vcpu *v);
-bool vmx_event_pending(struct vt_vcpu *v);
-bool vmx_pending_event(struct vt_vcpu *v, struct vt_event *event);
-bool vmx_can_take_interrupt(struct vt_vcpu *v);
-bool vmx_can_take_nmi(struct vt_vcpu *v);
-void vmx_request_window(struct vt_vcpu *v, bool interrupt, bool nmi);
-
 /* apicv.c */
 void vmx_apic_set_status(struct vt_vcpu *v, uint16_t status);
 uint8_t vmx_apic_requested(struct vt_vcpu *v);
 void vmx_apic_request(struct vt_vcpu *v, uint8_t vector);
 void vmx_apic_eoi_exits(struct vt_vcpu *v, const uint64_t bitmap[4]);
 void vmx_apic_mode(struct vt_vcpu *v, bool enabled, bool x2apic);
-void vmx_tpr_threshold(struct vt_vcpu *v, uint8_t class);
-
-/* explain.c */
-unsigned vmx_explain_entry(struct vt_vcpu *v, void (*line)(void *ctx, const char *text), void *ctx);
-void vmx_dump(struct vt_vcpu *v, void (*field)(void *ctx, const struct vt_hw_field *f), void *ctx);
-
-
 
 #endif
