@@ -1,11 +1,11 @@
-# Trapeze: the only entry.  make run | test | check | image | bench | hostile | faults | size | clean
+# Trapeze: the only entry.  make run | test | check | image | bench | hostile | faults | coverage | size | clean
 MAKEFLAGS += --no-builtin-rules
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 SHELL := /bin/bash
-# `make DEBUG=1`: with run-time checks of the order of locks, in a folder of its own.
-B := build$(if $(DEBUG),/debug)
+# `make DEBUG=1`: with run-time checks of the order of locks, in a folder of its own. COVERAGE=1: what `make coverage` runs.
+B := build$(if $(COVERAGE),/coverage,$(if $(DEBUG),/debug))
 
 # Each step is one short line; `make V=1` shows the commands.
 ifeq ($(V),)
@@ -20,7 +20,7 @@ all: $(B)/trapeze.elf $(B)/BOOTX64.EFI
 	@:
 
 # ---- the hypervisor ---------------------------------------------------------------------------------------------
-CC := gcc
+CC := $(if $(COVERAGE),clang,gcc)
 # A function in a table, or handed down, has the parameters of its kind, whether it needs them or not.
 WARN := -Wall -Wextra -Wno-unused-parameter -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla -Wpointer-arith -Wconversion -Werror
 HV_CFLAGS := -std=gnu11 -O2 -g -ffile-prefix-map=$(CURDIR)=. -ffreestanding -nostdinc -isystem $(shell $(CC) -print-file-name=include) -I. -I$(B)/gen \
@@ -31,16 +31,24 @@ HV_CFLAGS += -fno-tree-loop-distribute-patterns
 else
 HV_CFLAGS += -isystem $(shell $(CC) -print-resource-dir)/include -fno-builtin
 endif
-HV_CFLAGS += -DLOCK_ORDER_CHECKED=$(if $(DEBUG),1,0)
+HV_CFLAGS += -DLOCK_ORDER_CHECKED=$(if $(DEBUG)$(COVERAGE),1,0)
 HV_LDFLAGS := -nostdlib -static -T arch/x86_64/cpu/image.ld -z max-page-size=4096 -z noexecstack --gc-sections \
   --build-id=none --no-warn-rwx-segments
+# Counters in all C; functions that nothing calls stay in, so that they are missed. tests/coverage/dump.c tells the counters.
+# A static function's counters are known by its file's name: vmx/exit.c and svm/exit.c must not be one.
+ifneq ($(COVERAGE),)
+COVER_LDFLAGS := -fprofile-instr-generate
+COVER_CFLAGS = -fprofile-instr-generate -fcoverage-mapping -fcoverage-compilation-dir=. -Xclang -main-file-name -Xclang $<
+HV_CFLAGS += -fprofile-update=atomic -mno-omit-leaf-frame-pointer # the latter: clang's leaves would hide who called them
+HV_LDFLAGS := $(filter-out --gc-sections,$(HV_LDFLAGS)) $(addprefix --wrap=,watchdog_look log_emergency early_say)
+endif
 
 # *_offsets.c is no part of the image: it names struct members for assembly, see scripts/offsets.
 HV_DIRS := $(wildcard arch drivers hv) boot/mb2
 OFFSETS_C := $(sort $(shell find $(HV_DIRS) -name '*_offsets.c'))
 HV_C := $(filter-out $(OFFSETS_C),$(sort $(shell find $(HV_DIRS) -name '*.c') $(wildcard boot/*.c)))
 HV_ASM := $(sort $(shell find $(HV_DIRS) -name '*.asm'))
-HV_O := $(HV_C:%.c=$(B)/hv/%.o) $(HV_ASM:%.asm=$(B)/hv/%.asm.o)
+HV_O := $(HV_C:%.c=$(B)/hv/%.o) $(HV_ASM:%.asm=$(B)/hv/%.asm.o) $(if $(COVERAGE),$(B)/hv/tests/coverage/dump.o)
 GEN := $(patsubst %.c,$(B)/gen/%.inc,$(OFFSETS_C))
 
 # On the path of every exit, or caller of vt_enter(): no frame pointers, so a backtrace leaves their functions out.
@@ -55,7 +63,8 @@ $(HOT_C:%.c=$(B)/hv/%.o): HV_CFLAGS += $(HOT_CFLAGS)
 $(B)/hv/%.o: %.c
 	@mkdir -p $(@D)
 	@$(call say,CC,$<)
-	$(Q)$(CC) $(HV_CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(HV_CFLAGS) $(COVER_CFLAGS) -MMD -MP -c $< -o $@
+$(B)/hv/tests/coverage/dump.o: COVER_CFLAGS :=
 $(B)/hv/%.asm.o: %.asm $(GEN)
 	@mkdir -p $(@D)
 	@$(call say,NASM,$<)
@@ -124,7 +133,8 @@ PURE_FILES += hv/vm/cpuid.c $(wildcard arch/x86_64/vmx/entry_check*.c arch/x86_6
 PURE_FILES += $(wildcard hv/trace/explain*.c)
 PURE_FILES += hv/vm/access.c hv/vm/delivery.c hv/vm/exit_detail.c hv/vm/exit_info.c hv/vm/fetch.c hv/vm/look.c hv/vm/postmortem.c hv/vm/linear.c hv/vm/task_segment.c hv/vm/task_switch.c hv/vm/watch.c
 PURE_C := $(PURE_FILES) $(filter-out hv/lib/str.c hv/part/create.c hv/part/start.c hv/part/life.c hv/part/control.c, $(sort $(foreach d,$(PURE_DIRS),$(wildcard $d/*.c))))
-TEST_CFLAGS := -std=gnu11 -D_DEFAULT_SOURCE -DLOCK_ORDER_CHECKED=1 -O1 -g -I. -I$(B)/gen -fsanitize=address,undefined -fno-sanitize-recover=all $(WARN)
+SANITIZERS := $(if $(COVERAGE),,-fsanitize=address,undefined -fno-sanitize-recover=all)
+TEST_CFLAGS := -std=gnu11 -D_DEFAULT_SOURCE -DLOCK_ORDER_CHECKED=1 -O1 -g -I. -I$(B)/gen $(SANITIZERS) $(if $(COVERAGE),-w,$(WARN))
 PURE_O := $(PURE_C:%.c=$(B)/host/%.o)
 SCRIPT_TESTS := $(sort $(wildcard tests/unit/scripts/test_*.py))
 TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(shell find tests/unit -name 'test_*.c')))
@@ -132,13 +142,13 @@ TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(shell find tests/unit -n
 $(B)/host/%.o: %.c
 	@mkdir -p $(@D)
 	@$(call say,CC,$<)
-	$(Q)$(CC) $(TEST_CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(TEST_CFLAGS) $(COVER_CFLAGS) -MMD -MP -c $< -o $@
 TEST_LIBS_test_decode_zydis := -lZydis
 $(B)/host/libpure.a: $(PURE_O)
 	@rm -f $@; ar rcs $@ $^
 $(B)/unit/%: $(B)/host/tests/unit/%.o $(B)/host/tests/unit/test.o $(B)/host/libpure.a
 	@mkdir -p $(@D)
-	$(Q)$(CC) -fsanitize=address,undefined $(filter-out %.a,$^) $(B)/host/libpure.a $(TEST_LIBS_$(notdir $@)) -o $@
+	$(Q)$(CC) $(SANITIZERS) $(COVER_LDFLAGS) $(filter-out %.a,$^) $(B)/host/libpure.a $(TEST_LIBS_$(notdir $@)) -o $@
 
 .PHONY: unit check clean size
 .SECONDARY:
@@ -262,6 +272,15 @@ FAULT ?=
 faults: setup
 	@+$(MAKE) --no-print-directory all guests $(TESTS)
 	scripts/faults $(BACKEND:%=--backend %) $(if $(FAULT),--fault '$(FAULT)') --jobs $(JOBS)
+
+# Lines and branches of the hypervisor that unit and boot tests reach; TEST=regex: only these boot tests.
+TEST ?=
+COVERAGE_OPTIONS ?=
+.PHONY: coverage
+coverage: setup
+	@+$(MAKE) --no-print-directory all guests
+	@+$(MAKE) --no-print-directory build/coverage/trapeze.elf COVERAGE=1
+	scripts/coverage --tests '$(TEST)' --jobs $(JOBS) $(COVERAGE_OPTIONS)
 
 # docs/testing.md: what runs where, from the tests' own lines. (`make unit` compares.)
 .PHONY: boot-table

@@ -38,7 +38,7 @@ FUZZ_C_TESTS := $(FUZZ_C:%=$(B)/unit/tests/fuzz/%)
 FUZZ_TESTS := $(FUZZ_C_TESTS) $(FUZZ_PYTHON:%=tests/fuzz/%.py)
 $(B)/unit/tests/fuzz/%: $(B)/host/tests/fuzz/%.o $(B)/host/tests/fuzz/replay.o $(B)/host/libpure.a
 	@mkdir -p $(@D)
-	$(Q)$(CC) -fsanitize=address,undefined $^ $(FUZZ_LIBS_$*) -o $@
+	$(Q)$(CC) $(SANITIZERS) $(COVER_LDFLAGS) $^ $(FUZZ_LIBS_$*) -o $@
 unit: $(FUZZ_TESTS)
 
 .PHONY: fuzz fuzz-build

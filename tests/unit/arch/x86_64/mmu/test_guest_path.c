@@ -15,8 +15,10 @@ static _Alignas(4096) uint8_t ram[KiB(32)];
 static bool window(void *ctx, gpa_t at, struct guest_window *out)
 {
     (void)ctx;
+    if (at.raw >= sizeof ram)
+        return false;
     *out = (struct guest_window){ ALIGN_DOWN(at.raw, PAGE_SIZE), PAGE_SIZE, ram + ALIGN_DOWN(at.raw, PAGE_SIZE) };
-    return at.raw < sizeof ram;
+    return true;
 }
 
 static bool cmpxchg(void *ctx, gpa_t at, unsigned width, uint64_t expected, uint64_t desired, bool *swapped)
