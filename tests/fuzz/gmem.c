@@ -103,8 +103,8 @@ static void add(uint8_t op, struct fuzz_input *in)
 {
     uint64_t gpa = pick_frame(in) * PAGE_SIZE, size = (fuzz_u8(in) & (op & 32 ? 31 : 3)) * PAGE_SIZE, bytes = g.bytes;
     bool tight = page_free_bytes(&pages) < size + 8 * PAGE_SIZE;
-    gpa |= op & 224 ? 0 : 8;
     size = gpa / PAGE_SIZE < LOW_PAGES ? MIN(size, LOW_PAGES * PAGE_SIZE - gpa) : size;
+    size = op & 224 ? size : size | 8;
     enum gmem_result want = expected_range(gpa, size);
     for (uint64_t at = 0; want == GMEM_OK && at < size && at < PAGES * PAGE_SIZE; at += PAGE_SIZE)
         want = state_at(gpa + at) != NONE ? GMEM_OVERLAP : GMEM_OK;
@@ -192,15 +192,15 @@ static void write(uint8_t op, struct fuzz_input *in)
 {
     uint64_t gpa = pick_address(in), size = pick_size(op, in);
     uint8_t byte = fuzz_u8(in);
-    bool fills = op & 32, loads = fills || (op & 16);
+    bool loads = op & 16, fills = (op & 48) == 48;
     enum gmem_result want = expected(gpa, size, !loads), result;
     FUZZ_CHECK(want != GMEM_OK || size <= BUFFER);
     for (uint64_t i = 0; want == GMEM_OK && i < size; i++)
         buffer[i] = (uint8_t)(fills ? byte : byte + i);
-    if (fills)
-        result = gmem_load_fill(&g, GPA(gpa), byte, size);
+    if (loads)
+        result = fills ? gmem_load_fill(&g, GPA(gpa), byte, size) : gmem_load(&g, GPA(gpa), buffer, size);
     else
-        result = loads ? gmem_load(&g, GPA(gpa), buffer, size) : gmem_write(&g, GPA(gpa), buffer, size);
+        result = gmem_write(&g, GPA(gpa), buffer, size);
     FUZZ_CHECK(result == want);
     if (result == GMEM_OK)
         model_write(gpa, buffer, size);
@@ -237,12 +237,10 @@ static void exchange(uint8_t op, struct fuzz_input *in)
     uint64_t gpa = pick_address(in), old = 0, desired = fuzz_u16(in);
     unsigned size = op & 16 ? 4 : 8;
     gpa &= op & 32 ? UINT64_MAX : ~(uint64_t)(size - 1);
-    bool possible = gpa % size == 0 && expected(gpa, size, true) == GMEM_OK;
-    bool swapped = false, same = op & 64;
+    bool swapped = false, same = op & 64, possible = gpa % size == 0 && expected(gpa, size, true) == GMEM_OK;
     if (possible)
         memcpy(&old, model_at(gpa), size);
-    uint64_t compared = same ? old : old + 1;
-    FUZZ_CHECK(gmem_walk.cmpxchg(&g, GPA(gpa), size, compared, desired, &swapped) == possible);
+    FUZZ_CHECK(gmem_walk.cmpxchg(&g, GPA(gpa), size, same ? old : old + 1, desired, &swapped) == possible);
     FUZZ_CHECK(swapped == (possible && same));
     if (swapped)
         model_write(gpa, (const uint8_t *)&desired, size);

@@ -11,13 +11,18 @@ static struct con *const no_con = (struct con *)(uintptr_t)8; /* handed through,
 static size_t partition_count;
 static uint8_t noise;
 
+/* Tables are mostly short, however much is asked for: their lines took most of an input's time. */
+static size_t rows(size_t wanted, size_t max) { return MIN(noise % 32 == 31 ? wanted : wanted % 13, max); }
+
 /* ---- in place of hv/con ------------------------------------------------------------------------------------------- */
 
 void con_monitor_write(struct con *c, const char *text, size_t len)
 {
-    FUZZ_CHECK(c == no_con);
+    const unsigned allowed = 1u << '\n' | 1u << '\r' | 1u << '\033' | 1u << '\a';
+    bool good = c == no_con;
     for (size_t i = 0; i < len; i++)
-        FUZZ_CHECK((text[i] >= ' ' && text[i] < 0x7f) || text[i] == '\n' || text[i] == '\r' || text[i] == '\033' || text[i] == '\a');
+        good &= (text[i] >= ' ' && text[i] < 0x7f) || (text[i] >= 0 && text[i] < ' ' && (allowed >> text[i] & 1));
+    FUZZ_CHECK(good);
 }
 
 bool con_attach(struct con *c, unsigned partition)
@@ -81,7 +86,7 @@ static size_t on_exits(void *ctx, size_t partition, struct shell_exit *out, size
 {
     (void)ctx;
     FUZZ_CHECK(partition < partition_count || partition == SHELL_ALL);
-    size_t count = MIN((size_t)noise, max);
+    size_t count = rows(noise, max);
     for (size_t i = 0; i < count; i++)
         out[i] = (struct shell_exit){ "cpuid", i * noise % 7, (uint64_t)noise << i % 57, noise, noise * 3u, (uint32_t)i };
     return count;
@@ -122,9 +127,10 @@ static size_t on_trace(void *ctx, size_t partition, const struct trace_filter *f
 {
     (void)ctx, (void)filter;
     FUZZ_CHECK(partition < partition_count && max <= SHELL_TRACE_MAX);
-    for (size_t i = 0; i < max; i++)
+    size_t count = rows(max, max);
+    for (size_t i = 0; i < count; i++)
         out[i] = (struct trace_record){ .tsc = noise * i << i % 60, .rip = i << i % 64, .info = noise * i << i % 56, .who = noise * i << i % 60 };
-    return max;
+    return count;
 }
 
 static bool on_instruction(void *ctx, const struct trace_record *r, char *text, size_t size)
@@ -173,7 +179,7 @@ static void on_step_cancel(void *ctx, size_t partition)
 static size_t on_cpus(void *ctx, struct shell_cpu *out, size_t max)
 {
     (void)ctx;
-    size_t count = MIN((size_t)(noise >> 2), max);
+    size_t count = rows(noise >> 2, max);
     for (size_t i = 0; i < count; i++)
         out[i] = (struct shell_cpu){ (uint32_t)i, i & 1, noise * 8u, noise, "idle" };
     return count;
