@@ -26,7 +26,6 @@ bool monitor_control_state(void *ctx, size_t index, unsigned control, struct she
 {
     const struct vt_features *f = vt.features();
     const struct partition *p = find(index);
-    (void)ctx;
     if (!p)
         return false;
     uint64_t kinds = control < VT_CONTROL_EXCEPTION ? kinds_of[control] : KIND(EXCEPTION);
@@ -63,7 +62,6 @@ const char *monitor_switch_controls(void *ctx, size_t index, uint64_t on, uint64
 {
     const struct vt_features *f = vt.features();
     struct partition *p = find(index);
-    (void)ctx;
     if (!p)
         return "it could not be created; `log` says why";
     uint64_t before = atomic_load(&p->policy), after = (before | on) & ~off;

@@ -62,7 +62,6 @@ static const struct trace_machine *machine(void)
 
 const struct trace_machine *monitor_trace_machine(void *ctx)
 {
-    (void)ctx;
     for (unsigned i = 0; i < pcpu_count(); i++)
         if (tracing_rings[i])
             return machine();
@@ -82,7 +81,6 @@ size_t monitor_trace(void *ctx, size_t partition, const struct trace_filter *fil
 {
     struct partition *p = partition_at(partition);
     struct trace_filter f = *filter;
-    (void)ctx;
     if (!p)
         return 0;
     f.partition = (int)p->index;
@@ -145,7 +143,6 @@ bool monitor_instruction(void *ctx, const struct trace_record *r, char *text, si
     struct partition *p = partition_at(r->partition);
     uint8_t bytes[INSN_MAX_LENGTH];
     struct insn insn;
-    (void)ctx;
     if (!p || r->vcpu >= p->vcpu_count || !has_instruction(r->kind))
         return false;
     struct vcpu *v = p->vcpus[r->vcpu];
@@ -189,7 +186,6 @@ static struct trace_dump dump;
 
 void monitor_dump_end(void *ctx)
 {
-    (void)ctx;
     for (unsigned i = 0; i < PCPU_MAX; i++) {
         if (copies[i].records)
             page_free(pages, ptr_to_hpa(copies[i].records));
@@ -218,7 +214,6 @@ const char *monitor_dump_begin(void *ctx, uint64_t limit)
 
 bool monitor_dump_line(void *ctx, char line[TRACE_FRAME_SIZE])
 {
-    (void)ctx;
     return trace_dump_line(&dump, line);
 }
 
@@ -227,7 +222,6 @@ bool monitor_dump_line(void *ctx, char line[TRACE_FRAME_SIZE])
 const char *monitor_step_begin(void *ctx, size_t partition)
 {
     struct partition *p = partition_at(partition);
-    (void)ctx;
     return p ? partition_request(p, PARTITION_STEP) : "it could not be created; `log` says why";
 }
 
@@ -235,7 +229,6 @@ enum shell_step monitor_step_poll(void *ctx, size_t partition, struct trace_reco
 {
     struct partition *p = partition_at(partition);
     uint32_t state = atomic_load(&p->state);
-    (void)ctx;
     if (atomic_load(&p->stepping))
         return state == PART_RUNNING || state == PART_PAUSED ? SHELL_STEP_RUNS : SHELL_STEP_ENDED;
     if (atomic_load(&p->active))
@@ -248,7 +241,6 @@ enum shell_step monitor_step_poll(void *ctx, size_t partition, struct trace_reco
 void monitor_step_cancel(void *ctx, size_t partition)
 {
     struct partition *p = partition_at(partition);
-    (void)ctx;
     (void)partition_request(p, PARTITION_END_STEP);
 }
 

@@ -5,6 +5,8 @@
 #include "arch/x86_64/isa/exception.h"
 #include "arch/x86_64/mmu/guest_walk.h"
 #include "hv/lib/str.h"
+#include "hv/vm/exits.h"
+#include "hv/vm/linear.h"
 
 #define REP_BUDGET 64 /* iterations before interrupts get their chance */
 
@@ -79,11 +81,9 @@ static void write_physical(struct vcpu *v, gpa_t gpa, unsigned size, uint64_t va
     }
 }
 
-/* Bytes up to the end of the page. */
-static unsigned in_page(uint64_t linear, unsigned size)
+static inline unsigned in_page(uint64_t linear, unsigned size)
 {
-    uint64_t left = PAGE_SIZE - (linear & (PAGE_SIZE - 1));
-    return left < size ? (unsigned)left : size;
+    return (unsigned)linear_in_page(linear, size);
 }
 
 /* An access that crosses a page: both parts are translated before either is touched. Devices have no page-crossing
@@ -241,6 +241,24 @@ static void finish(struct vcpu *v, const struct exec_cpu *cpu, uint64_t old_rfla
         vt.set(v->vt, VT_RSP_, rsp);
 }
 
+/* What has a handler of its own, since it may exit by policy, is done by that. */
+static exit_handler_t handler_of(const struct insn *insn)
+{
+    switch (insn->op) {
+    case INSN_SGDT: case INSN_SIDT: case INSN_LGDT: case INSN_LIDT:
+    case INSN_SLDT: case INSN_STR: case INSN_LLDT: case INSN_LTR:
+        return exit_descriptor;
+    case INSN_SMSW: case INSN_LMSW:
+        return exit_cr_insn;
+    case INSN_PUSHF: case INSN_POPF:
+        return exit_flags;
+    case INSN_INVPCID:
+        return exit_invpcid;
+    default:
+        return NULL;
+    }
+}
+
 /* The exit's own address stands for the operand's if the instruction accesses memory in one place only. */
 static bool has_one_access(const struct insn *insn)
 {
@@ -266,7 +284,7 @@ static __attribute__((noinline)) enum vcpu_next execute(struct vcpu *v, const st
     cpu.rflags = regs->rflags;
     cpu.budget = cpu.rflags & RFLAGS_TF ? 1 : REP_BUDGET; /* a single step is one iteration */
     cpu.protected_mode = regs->cr0 & CR0_PE;
-    cpu.linear_bits = regs->cr4 & CR4_LA57 ? 57 : 48;
+    cpu.linear_bits = CR4_LINEAR_BITS(regs->cr4);
     e.known = has_one_access(insn) ? *known : (struct known_access){ { 0 }, false, false };
     load_segments(v, &cpu, insn->mode, insn);
     const struct exec_bus bus = { &e, bus_read, bus_write, bus_probe, bus_in, bus_out };
@@ -290,19 +308,35 @@ static __attribute__((noinline)) enum vcpu_next execute(struct vcpu *v, const st
     case EXEC_UNSUPPORTED:
         break;
     }
-    return refuse(v, exit, (const uint8_t *)row->bytes, insn->length);
+    exit_handler_t handler = handler_of(insn);
+    return handler ? handler(v, exit) : refuse(v, exit, (const uint8_t *)row->bytes, insn->length);
+}
+
+/* No RAM where it was: its CPU will say the same, or execute what is there by then. */
+bool vcpu_settle_fetch(struct vcpu *v, const struct fetch_failure *f)
+{
+    switch (f->status) {
+    case INSN_NEED_MORE:
+        if (f->fault.vector)
+            (void)inject_fault(v, &f->fault);
+        else
+            vcpu_retry(v);
+        return true;
+    case INSN_TOO_LONG:
+        vcpu_gp(v);
+        return true;
+    case INSN_UNDEFINED:
+        vcpu_ud(v);
+        return true;
+    default:
+        return false;
+    }
 }
 
 static __attribute__((noinline)) enum vcpu_next not_fetched(struct vcpu *v, const struct vt_exit *exit,
                                                             const struct fetch_failure *f)
 {
-    if (f->status == INSN_NEED_MORE && f->length < INSN_MAX_LENGTH && f->fault.vector)
-        return inject_fault(v, &f->fault);
-    if (f->status == INSN_TOO_LONG)
-        return vcpu_gp(v), VCPU_RESUME;
-    if (f->status == INSN_UNDEFINED)
-        return vcpu_ud(v), VCPU_RESUME;
-    return refuse(v, exit, (const uint8_t *)f->bytes, f->length);
+    return vcpu_settle_fetch(v, f) ? VCPU_RESUME : refuse(v, exit, (const uint8_t *)f->bytes, f->length);
 }
 
 /* The common case in a few steps: a MOV to or from a device known as such, whose access is the one that exited. That the
@@ -344,17 +378,17 @@ enum vcpu_next vcpu_emulate(struct vcpu *v, const struct vt_exit *exit, const st
 
 /* ---- for exits that say too little of their instruction ----------------------------------------------------------- */
 
-const struct insn *vcpu_decode(struct vcpu *v)
+const struct insn *vcpu_decode(struct vcpu *v, struct fetch_failure *failure)
 {
     struct vt_snapshot regs;
-    struct fetch_failure failure;
     vt.snapshot(v->vt, &regs);
-    const struct fetch_row *row = vcpu_fetch(v, &v->fetch_cache, &regs, &failure);
+    const struct fetch_row *row = vcpu_fetch(v, &v->fetch_cache, &regs, failure);
     return row ? &row->insn : NULL;
 }
 
 unsigned vcpu_insn_length(void *vcpu)
 {
-    const struct insn *insn = vcpu_decode(vcpu);
+    struct fetch_failure failure;
+    const struct insn *insn = vcpu_decode(vcpu, &failure);
     return insn ? insn->length : 0;
 }

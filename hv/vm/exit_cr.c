@@ -182,16 +182,21 @@ enum vcpu_next exit_cr_read(struct vcpu *v, const struct vt_exit *exit)
     return VCPU_RESUME;
 }
 
+/* ---- without the hardware's help: what those two come with is found by decoding ------------------------------------ */
+
 /* SMSW: to memory always 16 bits, to a register as much of CR0 as it has. */
 static enum vcpu_next read_msw(struct vcpu *v, const struct insn *in)
 {
     uint64_t cr0 = vt.get(v->vt, VT_CR0);
+    if (vcpu_cpl(v) != 0 && vt.get(v->vt, VT_CR4) & CR4_UMIP) {
+        vcpu_gp(v);
+        return VCPU_RESUME;
+    }
     if (!(in->flags & INSN_MEM))
         operand_set_register(v, in->rm, in->opsize, cr0);
     else if (!operand_store(v, in, &cr0, sizeof(uint16_t)))
         return VCPU_RESUME;
-    vt.skip(v->vt);
-    return VCPU_RESUME;
+    return operand_done(v, in);
 }
 
 static enum vcpu_next write_msw(struct vcpu *v, const struct insn *in, struct vt_exit *exit)
@@ -201,31 +206,43 @@ static enum vcpu_next write_msw(struct vcpu *v, const struct insn *in, struct vt
         exit->cr.lmsw_value = (uint16_t)operand_register(v, in->rm);
     else if (!operand_load(v, in, &exit->cr.lmsw_value, sizeof exit->cr.lmsw_value))
         return VCPU_RESUME;
-    return exit_cr_write(v, exit);
+    if (write_parts_of_cr0(v, exit))
+        return operand_done(v, in);
+    vcpu_gp(v);
+    return VCPU_RESUME;
 }
 
-/* Without the hardware's help: what VT_EXIT_CR_WRITE and VT_EXIT_CR_READ come with is found by decoding. */
+/* CR2 never does, and those that do not exist raise #UD. */
+static bool cr_may_exit(unsigned cr)
+{
+    return (1u << 0 | 1u << 3 | 1u << 4 | 1u << 8) >> cr & 1;
+}
+
+/* Only SMSW exits at CPL 3: another vCPU may have changed the bytes since, into what its kernel alone may do. */
+static __attribute__((noinline)) enum vcpu_next refuse_to_user(struct vcpu *v, const struct insn *in)
+{
+    if (in->op != INSN_MOV_TO_CR && in->op != INSN_MOV_FROM_CR && in->op != INSN_LMSW && in->op != INSN_CLTS)
+        return operand_retry(v);
+    vcpu_gp(v);
+    return VCPU_RESUME;
+}
+
 enum vcpu_next exit_cr_insn(struct vcpu *v, const struct vt_exit *exit)
 {
     const struct insn *in = operand_decode(v);
     struct vt_exit e = *exit;
     if (!in)
         return VCPU_RESUME;
-    /* Only SMSW exits at CPL 3: another vCPU may have changed the bytes since, into what its kernel alone may do. */
-    if (in->op != INSN_SMSW && vcpu_cpl(v) != 0) {
-        vcpu_gp(v);
-        return VCPU_RESUME;
-    }
-    e.cr.cr = 0;
+    if (in->op != INSN_SMSW && vcpu_cpl(v) != 0)
+        return refuse_to_user(v, in);
+    e.cr.cr = in->reg;
     e.cr.gpr = in->rm;
     e.cr.how = VT_CR_MOV;
     switch (in->op) {
     case INSN_MOV_TO_CR:
-        e.cr.cr = in->reg;
-        return exit_cr_write(v, &e);
+        return cr_may_exit(in->reg) ? exit_cr_write(v, &e) : operand_retry(v);
     case INSN_MOV_FROM_CR:
-        e.cr.cr = in->reg;
-        return exit_cr_read(v, &e);
+        return cr_may_exit(in->reg) ? exit_cr_read(v, &e) : operand_retry(v);
     case INSN_SMSW:
         return read_msw(v, in);
     case INSN_LMSW:
@@ -234,7 +251,7 @@ enum vcpu_next exit_cr_insn(struct vcpu *v, const struct vt_exit *exit)
         e.cr.how = VT_CR_CLTS;
         return exit_cr_write(v, &e);
     default:
-        return exit_unknown(v, exit); /* its bytes were changed since: nothing to go by */
+        return operand_retry(v);
     }
 }
 

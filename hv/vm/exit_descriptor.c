@@ -9,7 +9,7 @@
 #include "hv/vm/operand.h"
 #include "hv/vm/task_segment.h"
 
-enum { ACCESS_TYPE = 0xf, ACCESS_S = 1u << 4, ACCESS_P = 1u << 7, TYPE_BUSY = 2 };
+enum { ACCESS_TYPE = 0xf, ACCESS_S = 1u << 4, ACCESS_P = 1u << 7, TYPE_BUSY = 2, ACCESS_AT = 5 /* the byte with the type */ };
 
 /* True: the instruction is done. */
 typedef bool (*action_t)(struct vcpu *v, const struct insn *in, unsigned field);
@@ -113,14 +113,15 @@ static bool is_fit(struct vcpu *v, unsigned seg, uint16_t selector, const struct
     return access & ACCESS_P ? true : fault(v, EXC_NP, error);
 }
 
-/* The descriptor in memory becomes busy. */
+/* The descriptor in memory becomes busy, of two CPUs by one only: the other tries again, and finds it busy. */
 static bool mark_busy(struct vcpu *v, const struct descriptor *d)
 {
-    uint64_t busy = d->low | (uint64_t)TYPE_BUSY << DESC_TYPE_SHIFT;
+    uint8_t access = (uint8_t)(d->low >> DESC_TYPE_SHIFT);
     struct vt_event event;
-    switch (linear_write(v, &d->paging, d->at, &busy, sizeof busy, &event)) {
+    bool swapped;
+    switch (linear_cmpxchg(v, &d->paging, d->at + ACCESS_AT, access, access | TYPE_BUSY, &swapped, &event)) {
     case LINEAR_OK:
-        return true;
+        return swapped;
     case LINEAR_FAULT:
         vcpu_exception(v, event.vector, event.has_error_code, event.error_code);
         return false;
@@ -177,7 +178,7 @@ enum vcpu_next exit_descriptor(struct vcpu *v, const struct vt_exit *exit)
         return VCPU_RESUME;
     const struct row *r = find(in->op);
     if (!r)
-        return exit_unknown(v, exit); /* its bytes were changed since: nothing to go by */
+        return operand_retry(v);
     const struct insn copy = *in; /* the cache's is another's as soon as something else is decoded */
     bool selector = r->action == store_selector || r->action == load_selector;
     if (selector && !operand_in_protected_mode(v))
@@ -185,6 +186,6 @@ enum vcpu_next exit_descriptor(struct vcpu *v, const struct vt_exit *exit)
     else if (vcpu_cpl(v) != 0 && (r->load || vt.get(v->vt, VT_CR4) & CR4_UMIP))
         vcpu_gp(v);
     else if (r->action(v, &copy, r->field))
-        vt.skip(v->vt);
+        return operand_done(v, &copy);
     return VCPU_RESUME;
 }

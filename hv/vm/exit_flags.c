@@ -57,14 +57,14 @@ static bool execute(struct vcpu *v, const struct insn *in, struct stack *s)
         .rflags = s->paging.rflags,
         .budget = 1,
         .protected_mode = s->paging.cr0 & CR0_PE,
-        .linear_bits = s->paging.cr4 & CR4_LA57 ? 57 : 48,
+        .linear_bits = CR4_LINEAR_BITS(s->paging.cr4),
         .seg[INSN_SS] = { .base = vt.get(v->vt, VT_BASE + VT_SS), .limit = (uint32_t)vt.get(v->vt, VT_LIMIT + VT_SS),
                           .rights = (uint32_t)vt.get(v->vt, VT_ACCESS + VT_SS) },
     };
     if (insn_execute(in, &s->cpu, &bus) == EXEC_DONE)
         return true;
     if (s->outside)
-        partition_fail(v, "PUSHF or POPF on a stack at 0x%lx, where there is no RAM", s->gpr[VT_RSP]);
+        partition_fail(v, "the page tables of the stack at 0x%lx, which PUSHF or POPF needs, are not in RAM", s->gpr[VT_RSP]);
     else
         vcpu_exception(v, s->cpu.fault.vector, s->cpu.fault.has_error, s->cpu.fault.error);
     return false;
@@ -89,7 +89,7 @@ static void pushf(struct vcpu *v, struct insn *in, uint64_t flags)
     if (!execute(v, in, &s))
         return;
     vt.set(v->vt, VT_RSP_, s.gpr[VT_RSP]);
-    vt.skip(v->vt);
+    (void)operand_done(v, in);
 }
 
 /* Which flags POPF may change: by mode, CPL and IOPL. */
@@ -118,7 +118,7 @@ static void popf(struct vcpu *v, struct insn *in, uint64_t flags)
         fresh = (fresh & ~RFLAGS_VIF) | (popped & RFLAGS_IF ? RFLAGS_VIF : 0);
     }
     vt.set(v->vt, VT_RSP_, s.gpr[VT_RSP]);
-    vt.skip(v->vt); /* a single step was asked for by the flags of before */
+    (void)operand_done(v, in); /* a single step was asked for by the flags of before */
     vt.set(v->vt, VT_RFLAGS, (fresh & ~RFLAGS_RF) | RFLAGS_ONE);
 }
 
@@ -129,13 +129,13 @@ enum vcpu_next exit_flags(struct vcpu *v, const struct vt_exit *exit)
     if (!in)
         return VCPU_RESUME;
     struct insn copy = *in;
+    if (copy.op != INSN_PUSHF && copy.op != INSN_POPF)
+        return operand_retry(v);
     if (is_restricted(flags) && (copy.opsize != 2 || !(vt.get(v->vt, VT_CR4) & CR4_VME)))
         vcpu_gp(v);
     else if (copy.op == INSN_PUSHF)
         pushf(v, &copy, flags);
-    else if (copy.op == INSN_POPF)
-        popf(v, &copy, flags);
     else
-        return exit_unknown(v, exit); /* its bytes were changed since: nothing to go by */
+        popf(v, &copy, flags);
     return VCPU_RESUME;
 }

@@ -220,12 +220,13 @@ enum vcpu_next exit_random(struct vcpu *v, const struct vt_exit *exit)
     const struct insn *in = operand_decode(v); /* Bochs 2.7 tells a wrong size of 16-bit operands */
     if (!in)
         return VCPU_RESUME;
+    if (in->op != (exit->random.seed ? INSN_RDSEED : INSN_RDRAND))
+        return operand_retry(v);
     uint64_t value, flags = vt.get(v->vt, VT_RFLAGS) & ~FLAGS_OF_RESULT;
     bool got = exit->random.seed ? cpu_rdseed(&value) : cpu_rdrand(&value);
     operand_set_register(v, in->rm, in->opsize, got ? value : 0);
     vt.set(v->vt, VT_RFLAGS, flags | (got ? RFLAGS_CF : 0));
-    vt.skip(v->vt);
-    return VCPU_RESUME;
+    return operand_done(v, in);
 }
 
 enum vcpu_next exit_undefined(struct vcpu *v, const struct vt_exit *exit)

@@ -5,8 +5,6 @@
 #include "hv/vm/exits.h"
 #include "hv/vm/pv.h"
 
-enum { COMPLAINED_MMIO = 1 };
-
 static void log_unclaimed(struct partition *p, gpa_t gpa, bool write)
 {
     if (p->complaints & COMPLAINED_MMIO)

@@ -26,6 +26,8 @@ enum vcpu_next exit_invpcid(struct vcpu *v, const struct vt_exit *exit)
     const struct insn *in = operand_decode(v);
     if (!in)
         return VCPU_RESUME;
+    if (in->op != INSN_INVPCID)
+        return operand_retry(v);
     uint64_t type = operand_register(v, in->reg & 15);
     type = in->mode == INSN_MODE_64 ? type : (uint32_t)type;
     if (vcpu_cpl(v) != 0 || type > INVPCID_ALL) { /* emulators let the exit win over the privilege check */
@@ -39,6 +41,5 @@ enum vcpu_next exit_invpcid(struct vcpu *v, const struct vt_exit *exit)
         return VCPU_RESUME;
     }
     vt.flush_linear(v->vt);
-    vt.skip(v->vt);
-    return VCPU_RESUME;
+    return operand_done(v, in);
 }

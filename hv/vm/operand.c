@@ -2,16 +2,38 @@
 #include "arch/x86_64/emul/exec.h"
 #include "arch/x86_64/isa/cr.h"
 #include "arch/x86_64/isa/exception.h"
+#include "hv/lib/log.h"
 #include "hv/vm/emulate.h"
 #include "hv/vm/linear.h"
 
+enum vcpu_next operand_retry(struct vcpu *v)
+{
+    struct partition *p = v->part;
+    spin_lock(&p->lock);
+    bool told = p->complaints & COMPLAINED_CHANGED;
+    p->complaints |= COMPLAINED_CHANGED;
+    spin_unlock(&p->lock);
+    if (!told)
+        log_line("%s: an instruction at 0x%lx exited (%s) and was changed before it was read; it is tried again (further such "
+                 "exits are not reported)", p->name, vt.get(v->vt, VT_RIP), vt_exit_name(v->vt->exit.kind));
+    vcpu_retry(v);
+    return VCPU_RESUME;
+}
+
 const struct insn *operand_decode(struct vcpu *v)
 {
-    const struct insn *in = vcpu_decode(v);
-    if (!in)
-        partition_fail(v, "the instruction at 0x%lx exited (%s), and cannot be read or decoded",
-                       vt.get(v->vt, VT_RIP), vt_exit_name(v->vt->exit.kind));
+    struct fetch_failure failure;
+    const struct insn *in = vcpu_decode(v, &failure);
+    if (UNLIKELY(!in) && !vcpu_settle_fetch(v, &failure))
+        (void)operand_retry(v); /* it is none that exits */
     return in;
+}
+
+enum vcpu_next operand_done(struct vcpu *v, const struct insn *in)
+{
+    uint64_t rip = v->vt->exit.rip + in->length;
+    vt.advance(v->vt, in->mode == INSN_MODE_64 ? rip : (uint32_t)rip);
+    return VCPU_RESUME;
 }
 
 uint64_t operand_register(struct vcpu *v, unsigned gpr)
@@ -29,14 +51,9 @@ void operand_set_register(struct vcpu *v, unsigned gpr, unsigned size, uint64_t 
         v->vt->gpr[gpr] = value;
 }
 
-static uint8_t linear_bits(struct vcpu *v)
-{
-    return vt.get(v->vt, VT_CR4) & CR4_LA57 ? 57 : 48;
-}
-
 bool operand_is_canonical(struct vcpu *v, uint64_t address)
 {
-    unsigned unused = 64u - linear_bits(v);
+    unsigned unused = 64u - CR4_LINEAR_BITS(vt.get(v->vt, VT_CR4));
     return (uint64_t)((int64_t)(address << unused) >> unused) == address;
 }
 
@@ -52,7 +69,7 @@ static bool find_linear(struct vcpu *v, const struct insn *in, size_t size, bool
         .gpr = v->vt->gpr,
         .rip = vt.get(v->vt, VT_RIP),
         .protected_mode = vt.get(v->vt, VT_CR0) & CR0_PE,
-        .linear_bits = linear_bits(v),
+        .linear_bits = CR4_LINEAR_BITS(vt.get(v->vt, VT_CR4)),
     };
     cpu.gpr[VT_RSP] = vt.get(v->vt, VT_RSP_);
     cpu.seg[in->seg] = (struct exec_seg){
@@ -71,8 +88,8 @@ static bool settle(struct vcpu *v, enum linear_result r, uint64_t linear, const 
     if (r == LINEAR_FAULT)
         vcpu_exception(v, fault->vector, fault->has_error_code, fault->error_code);
     else if (r == LINEAR_OUTSIDE)
-        partition_fail(v, "the operand of an instruction that exited (%s) at linear address 0x%lx is not in RAM, or its page "
-                          "tables are not", vt_exit_name(v->vt->exit.kind), linear);
+        partition_fail(v, "the page tables of the operand at 0x%lx of an instruction that exited (%s) are not in RAM: check CR3 "
+                          "and the tables it leads to", linear, vt_exit_name(v->vt->exit.kind));
     return r == LINEAR_OK;
 }
 

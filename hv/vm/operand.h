@@ -4,10 +4,17 @@
 
 #include "hv/vm/vm.h"
 
-/* The instruction at RIP; NULL: it cannot be read or decoded, and the partition was stopped. */
+/* The instruction at RIP, for a handler to look whether it is one that the exit can have come from. NULL: it cannot be read
+ * any more: the guest has its exception, or tries again. */
 const struct insn *operand_decode(struct vcpu *v);
 
-/* `size` bytes at the memory operand, with every check of the guest's CPU. False: the guest has its exception, or the
+/* It is another one by now: another CPU, or the guest's own tables, changed it. The guest executes what is there. */
+enum vcpu_next operand_retry(struct vcpu *v);
+
+/* It is done: RIP goes to the next one, by the length of what was carried out. */
+enum vcpu_next operand_done(struct vcpu *v, const struct insn *in);
+
+/* `size` bytes at the memory operand, in RAM or a device's, with every check of the guest's CPU. False: the guest has its exception, or the
  * partition was stopped. */
 bool operand_load(struct vcpu *v, const struct insn *in, void *buffer, size_t size) MUST_CHECK;
 bool operand_store(struct vcpu *v, const struct insn *in, const void *buffer, size_t size) MUST_CHECK;

@@ -120,7 +120,7 @@ static uint64_t operand_address(struct subject *s)
 {
     struct exec_cpu cpu = { .gpr = s->gpr, .rip = s->at.rip, .rflags = s->at.paging.rflags };
     cpu.protected_mode = s->at.paging.cr0 & CR0_PE;
-    cpu.linear_bits = s->at.paging.cr4 & CR4_LA57 ? 57 : 48;
+    cpu.linear_bits = CR4_LINEAR_BITS(s->at.paging.cr4);
     for (unsigned i = 0; i < INSN_SEG_COUNT; i++)
         cpu.seg[i].base = reg(s, VT_BASE + i);
     return insn_linear_address(&s->at.insn, &cpu);

@@ -133,12 +133,18 @@ static enum linear_result save_old_task(struct switching *s)
     return linear_write(s->v, &s->paging, s->old_base + f->ip, tss + f->ip, f->saved_end - f->ip, &s->fault);
 }
 
+/* Whatever another CPU makes of the descriptor meanwhile: the switch has begun. */
 static enum linear_result set_busy(struct switching *s, uint64_t at, bool busy)
 {
+    enum linear_result r;
     uint8_t type;
-    enum linear_result r = linear_read(s->v, &s->paging, at + 5, &type, 1, &s->fault);
-    type = (uint8_t)(busy ? type | 2 : type & ~2);
-    return r == LINEAR_OK ? linear_write(s->v, &s->paging, at + 5, &type, 1, &s->fault) : r;
+    bool swapped = false;
+    do {
+        r = linear_read(s->v, &s->paging, at + 5, &type, 1, &s->fault);
+        if (r == LINEAR_OK)
+            r = linear_cmpxchg(s->v, &s->paging, at + 5, type, (uint8_t)(busy ? type | 2 : type & ~2), &swapped, &s->fault);
+    } while (r == LINEAR_OK && !swapped);
+    return r;
 }
 
 /* Busy bits and the link back: table "Effect of a Task Switch on Busy Flag, NT Flag, Previous Task Link Field, and TS

@@ -197,6 +197,9 @@ struct partition {
     char postmortem[VM_POSTMORTEM_SIZE]; /* hv/vm/postmortem.h; of the last vCPU that could not go on */
 };
 
+/* What is said once in a partition's life: bits. */
+enum partition_complaint { COMPLAINED_MMIO = 1, COMPLAINED_CHANGED = 2 };
+
 enum partition_wish { WISH_NONE, WISH_RESTART, WISH_STOP, WISH_RESUME };
 
 extern struct vt_ops vt;             /* the backend in use: a copy, set once by main.c, so that a call is one instruction */

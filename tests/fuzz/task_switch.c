@@ -7,6 +7,7 @@
 #include "arch/x86_64/isa/cr.h"
 #include "arch/x86_64/isa/exception.h"
 #include "arch/x86_64/isa/segment.h"
+#include "hv/vm/emulate.h"
 #include "hv/vm/exits.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/hv/vm/fake_snapshot.h"
@@ -60,6 +61,18 @@ bool vcpu_load_cr3(struct vcpu *v, uint64_t value)
     (void)v;
     field[VT_CR3] = cr3_is_bad ? field[VT_CR3] : value;
     return !cr3_is_bad;
+}
+
+/* The CPU's own accesses go to no device. */
+uint64_t vcpu_mmio_read(struct vcpu *v, gpa_t gpa, unsigned size)
+{
+    FUZZ_CHECK(!"a device is read");
+    return 0;
+}
+
+void vcpu_mmio_write(struct vcpu *v, gpa_t gpa, unsigned size, uint64_t value)
+{
+    FUZZ_CHECK(!"a device is written");
 }
 
 void partition_fail(struct vcpu *v, const char *format, ...)

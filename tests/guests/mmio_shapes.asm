@@ -38,6 +38,7 @@ start:
     cmp dword [buffer + 16], 0
     check e, "MOVS copied too much"
     call last_page_of_ram
+    call system_instructions
     jmp passed
 
 ; The last four bytes of memory and the first four after it, in one access.
@@ -51,6 +52,30 @@ last_page_of_ram:
     mov qword [rax], 0
     cmp dword [rax], 0
     check e, "writing across the end of RAM"
+    ret
+
+; What exits by policy only, if at all: here because of its operand.
+system_instructions:
+    mov edi, IOAPIC
+    smsw [rdi]                  ; selects a register
+    smsw eax
+    and eax, 0xff
+    mov ecx, [rdi]
+    cmp ecx, eax
+    check e, "SMSW to a device"
+    mov eax, OUTSIDE
+    sgdt [rax]
+    sidt [rax + 0x100]
+    sldt [rax]
+    str [rax]
+    sidt [buffer]
+    lidt [rax]
+    sidt [buffer + 16]
+    lidt [buffer]
+    cmp word [buffer + 16], 0xffff
+    check e, "LIDT from nothing: its limit"
+    cmp qword [buffer + 18], -1
+    check e, "LIDT from nothing: its base"
     ret
 
 MEMORY_END equ 0x200000         ; memory = 2M

@@ -36,6 +36,7 @@
 #define CR4_OSXMMEXCPT (UINT64_C(1) << 10)
 #define CR4_UMIP       (UINT64_C(1) << 11)
 #define CR4_LA57       (UINT64_C(1) << 12)
+#define CR4_LINEAR_BITS(cr4) ((cr4) & CR4_LA57 ? 57 : 48) /* of an address in canonical form */
 #define CR4_VMXE       (UINT64_C(1) << 13)
 #define CR4_SMXE       (UINT64_C(1) << 14)
 #define CR4_FSGSBASE   (UINT64_C(1) << 16)

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include "arch/x86_64/isa/cr.h"
 #include "arch/x86_64/isa/exception.h"
+#include "hv/vm/emulate.h"
 #include "hv/vm/exits.h"
 #include "tests/unit/hv/mem/arena.h"
 #include "tests/unit/hv/vm/fake_snapshot.h"
@@ -23,6 +24,8 @@ static void set(struct vt_vcpu *v, enum vt_field f, uint64_t value) { (void)v; f
 static void snapshot(struct vt_vcpu *v, struct vt_snapshot *out) { (void)v; fake_snapshot(field, out); }
 static void inject(struct vt_vcpu *v, const struct vt_event *e) { (void)v, (void)e; reinjected = true; }
 bool vcpu_load_cr3(struct vcpu *v, uint64_t value) { (void)v, (void)value; return true; }
+uint64_t vcpu_mmio_read(struct vcpu *v, gpa_t gpa, unsigned size) { (void)v, (void)gpa, (void)size; return 0; }
+void vcpu_mmio_write(struct vcpu *v, gpa_t gpa, unsigned size, uint64_t value) { (void)v, (void)gpa, (void)size, (void)value; }
 void partition_fail(struct vcpu *v, const char *format, ...) { (void)v, (void)format; failed = true; }
 
 void vcpu_exception(struct vcpu *v, uint8_t vector, bool has_error, uint32_t error)
