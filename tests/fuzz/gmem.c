@@ -101,7 +101,7 @@ static enum gmem_result expected_range(uint64_t gpa, uint64_t size)
 
 static void add(uint8_t op, struct fuzz_input *in)
 {
-    uint64_t gpa = pick_frame(in) * PAGE_SIZE, size = (fuzz_u8(in) & (op & 32 ? 31 : 3)) * PAGE_SIZE, bytes = g.bytes;
+    uint64_t gpa = pick_frame(in) * PAGE_SIZE, size = (fuzz_u8(in) & (op >> 5 == 7 ? 31 : 3)) * PAGE_SIZE, bytes = g.bytes;
     bool tight = page_free_bytes(&pages) < size + 8 * PAGE_SIZE;
     size = gpa / PAGE_SIZE < LOW_PAGES ? MIN(size, LOW_PAGES * PAGE_SIZE - gpa) : size;
     size = op & 224 ? size : size | 8;
