@@ -10,6 +10,14 @@ static void write_now(struct con *c, const char *text, size_t len)
         c->terminal[t].put_now(c->terminal[t].ctx, text, len);
 }
 
+/* A terminal may be in the middle of a line, or of an escape sequence that the next letter would end. */
+static void begin_lines(struct con *c)
+{
+    for (unsigned t = 0; t < c->terminals; t++)
+        if (c->view != CON_OVERVIEW || c->mid_line || c->queue[t].taken)
+            c->terminal[t].put_now(c->terminal[t].ctx, "\033[0m\r\n", 6);
+}
+
 /* Whoever hands bytes to the terminals is waited for, unless it does not come to its end. */
 void con_alarm_begin(struct con *c)
 {
@@ -18,8 +26,8 @@ void con_alarm_begin(struct con *c)
         __builtin_ia32_pause();
     c->alarm_polls = !busy;
     atomic_store(&c->alarmed, true);
-    if (!c->panicking && (c->view != CON_OVERVIEW || c->mid_line))
-        write_now(c, "\033[0m\r\n", 6);
+    if (!c->panicking)
+        begin_lines(c);
 }
 
 void con_alarm_end(struct con *c)

@@ -1,8 +1,8 @@
 /* Any output of guests and any keys, with terminals that take little at a time: no byte but what the console means to send
  * reaches the terminal in the overview, queues keep their counts, and con_poll always comes to an end.
- * covers: hv/con/con.c hv/con/con_emit.c hv/con/con_line.c hv/con/con_queue.c hv/con/con_view.c
+ * covers: hv/con/con.c hv/con/con_alarm.c hv/con/con_emit.c hv/con/con_line.c hv/con/con_queue.c hv/con/con_view.c
  * max_len: 80 */
-#include "hv/con/con.h"
+#include "hv/con/con_alarm.h"
 #include "tests/fuzz/fuzz.h"
 
 static struct con con;
@@ -90,19 +90,19 @@ static void fresh(const struct con_hooks *hooks)
 
 static void start(uint8_t setup)
 {
-    const struct con_hooks hooks = { to_guest, to_monitor, redraw_monitor, NULL };
+    const struct con_hooks all = { to_guest, to_monitor, redraw_monitor, NULL }, none = { NULL, NULL, NULL, NULL };
     struct con_terminal line = { .put = on_put, .put_now = on_put_now, .colours = setup & 1 };
     struct con_terminal screen = { .put = on_put, .draw = on_draw, .put_now = on_put_now, .ctx = &con };
     attached_ever = false;
     ansi = (struct ansi){ 0 };
     now = 1;
-    fresh(&hooks);
+    fresh(setup >> 3 == 31 ? &none : &all);
     FUZZ_CHECK(con_add_terminal(&con, &line));
     if (setup & 2)
-        FUZZ_CHECK(con_add_terminal(&con, &screen));
+        FUZZ_CHECK(con_add_terminal(&con, &screen) && !con_add_terminal(&con, &line));
     FUZZ_CHECK(con_set_partition(&con, 0, "linux") && con_set_partition(&con, 1, "a [name]\033[2J"));
     if (setup & 4)
-        FUZZ_CHECK(con_set_partition(&con, 9, "ten") && !con_set_partition(&con, CON_MAX_PARTITIONS, "many"));
+        FUZZ_CHECK(con_set_partition(&con, 9, "ten") && !con_set_partition(&con, CON_MAX_PARTITIONS, "many") && !con_set_partition(&con, 2, ""));
 }
 
 static void output(uint8_t op, struct fuzz_input *in)
@@ -110,7 +110,7 @@ static void output(uint8_t op, struct fuzz_input *in)
     size_t length = MIN((size_t)(op >> 3), in->left);
     const char *text = (const char *)in->at;
     in->at += length, in->left -= length;
-    unsigned times = op & 128 ? 10 : 1; /* so that queues fill */
+    unsigned times = op & 128 ? length == 31 ? 300 : 10 : 1; /* so that queues fill, and now and then a replay buffer */
     while (times--)
         con_guest_write(&con, op & 4 ? 0 : op & 8 ? 1 : 9, op & 16 ? CON_DEBUG : CON_SERIAL, text, length);
 }
@@ -122,6 +122,14 @@ static void poll(uint8_t op)
     now += UINT64_C(1) << (op >> 3) % 32;
     FUZZ_CHECK(con_poll(&con, now) >= now);
     (void)con_is_congested(&con);
+}
+
+static void alarm_line(uint8_t byte)
+{
+    con_alarm_begin(&con);
+    con_log_sink(&con, "the watchdog \033 says", byte % 20);
+    (void)con_poll(&con, now);
+    con_alarm_end(&con);
 }
 
 static void other(uint8_t op, struct fuzz_input *in)
@@ -138,14 +146,18 @@ static void other(uint8_t op, struct fuzz_input *in)
     default:
         if (byte == 0xff)
             con_panic(&con);
+        else if (byte & 128)
+            alarm_line(byte);
+        FUZZ_CHECK(con_shows_monitor(&con) == (con.view == CON_MONITOR));
     }
 }
 
 /* A digit may attach to a guest, as soon as it is looked at. */
-static void type(uint8_t byte)
+static void type(uint8_t op, uint8_t byte)
 {
     attached_ever |= byte >= '1' && byte <= '9';
-    con_input(&con, byte);
+    for (unsigned times = op >> 5 == 7 ? CON_INPUT_SIZE + 1 : 1; times--;)
+        con_input(&con, byte);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -158,7 +170,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         case 0: poll(op); break;
         case 1: output(op, &in); break;
         case 2: other(op, &in); break;
-        default: type(op & 4 ? 0x1d : fuzz_u8(&in)); break;
+        default: type(op, op & 4 ? 0x1d : fuzz_u8(&in)); break;
         }
         check();
     }

@@ -91,15 +91,15 @@ static void access_msr(struct vlapic *v, uint8_t op, struct fuzz_input *in)
     enum vlapic_result result = op & 1 ? vlapic_write_msr(v, msr, fuzz_take(in, 4) | (uint64_t)(op >> 6) << 32, now)
                                        : vlapic_read_msr(v, msr, &value, now);
     FUZZ_CHECK(vlapic_in_x2apic(v) || result == VLAPIC_FAULT);
+    FUZZ_CHECK(!vlapic_msr_read_is_plain(msr) || !vlapic_in_x2apic(v) || vlapic_read_msr(v, msr, &value, now) == VLAPIC_OK);
     FUZZ_CHECK(result == VLAPIC_FAULT || msr < VLAPIC_MSR_FIRST + 64);
     FUZZ_CHECK(!vlapic_msr_write_is_virtualized(msr) || msr < VLAPIC_MSR_FIRST + 64);
-    FUZZ_CHECK(op & 1 || result == VLAPIC_OK || !vlapic_in_x2apic(v) || !vlapic_msr_read_is_plain(msr));
 }
 
 static void access_page(struct vlapic *v, uint8_t op, struct fuzz_input *in)
 {
-    uint64_t offset = (uint64_t)fuzz_u8(in) << 4 | (op & 64 ? op >> 4 & 3 : 0);
-    unsigned size = op & 128 ? 1u << (offset & 3) : 4;
+    uint64_t offset = (uint64_t)fuzz_u8(in) << 4 | (op & 64 ? op >> 3 & 7 : 0);
+    unsigned size = op & 128 ? 1u << (op >> 4 & 3) : 4;
     if (!vlapic_mmio_base(v))
         return;
     if (op & 1)
@@ -113,14 +113,32 @@ static void hardware_store(struct vlapic *v, struct fuzz_input *in)
 {
     static const uint16_t stored[] = { APIC_ID, APIC_TPR, APIC_LDR, APIC_DFR, APIC_SVR, APIC_ESR, APIC_ICR, APIC_LVT_TIMER,
                                        APIC_LVT_LINT0, APIC_LVT_ERROR, APIC_TIMER_INITIAL, APIC_TIMER_DIVIDE, APIC_EOI };
-    unsigned offset = stored[fuzz_u8(in) % ARRAY_SIZE(stored)];
+    uint8_t choice = fuzz_u8(in);
+    unsigned offset = stored[choice % ARRAY_SIZE(stored)];
     uint32_t value = fuzz_u32(in);
-    if (!vlapic_enabled(v) || vlapic_in_x2apic(v))
+    if (!vlapic_enabled(v) || (vlapic_in_x2apic(v) && offset != APIC_ICR))
         return;
+    if (choice == 255) /* what it does not store is none of ours */
+        vlapic_written(v, value & 0xc00 ? value & 0xff0 : APIC_VERSION, now);
+    if (vlapic_in_x2apic(v))
+        memcpy(v->config.page + offset + 4, &(uint32_t){ value >> 24 }, sizeof value);
     memcpy(v->config.page + offset, &value, sizeof value);
     vlapic_written(v, offset, now);
     vlapic_sync(v);
     vlapic_update_ppr(v);
+}
+
+/* From the IOAPIC, a device, or a sender that is not among the APICs: any destination. */
+static void message(struct fuzz_input *in)
+{
+    uint8_t choice = fuzz_u8(in);
+    const struct apic_message m = { .dest = choice & 1 ? fuzz_u32(in) : fuzz_u8(in), .vector = fuzz_u8(in), .logical = choice & 2,
+                                    .mode = choice & 4 ? APIC_LOWEST_PRIORITY : APIC_FIXED, .shorthand = choice >> 3 & 3 };
+    unsigned count = choice & 128 ? APICS : choice >> 5 & 3;
+    uint64_t targets = apic_route(&m, all, count, choice & 32 ? 64 : 1);
+    FUZZ_CHECK(!(targets >> count) && (m.mode != APIC_LOWEST_PRIORITY || !(targets & (targets - 1))));
+    for (unsigned n = 0; n < count; n++)
+        FUZZ_CHECK(!(targets >> n & 1) || (vlapic_enabled(&apics[n]) && (m.shorthand || vlapic_matches(&apics[n], m.dest, m.logical))));
 }
 
 static void interrupt(struct vlapic *v, uint8_t op, struct fuzz_input *in)
@@ -139,7 +157,9 @@ static void interrupt(struct vlapic *v, uint8_t op, struct fuzz_input *in)
     case 4: vlapic_set_lint(v, vector & 1, vector >> 1 & 1); break;
     case 5: (void)vlapic_eoi_exits(v, exits); break;
     case 6: vlapic_write_cr8(v, vector); break;
-    default: FUZZ_CHECK(vlapic_accepts_extint(v) || vlapic_enabled(v)); break;
+    default:
+        FUZZ_CHECK(vlapic_accepts_extint(v) || vlapic_enabled(v));
+        message(in);
     }
 }
 

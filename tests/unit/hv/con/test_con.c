@@ -1,6 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
-#include "hv/con/con.h"
+#include "hv/con/con_alarm.h"
 #include "tests/unit/test.h"
 
 #define MS UINT64_C(1000000)
@@ -464,6 +464,21 @@ TEST(the_monitor_is_silent_in_other_views)
 }
 
 /* ---- panic ---- */
+
+TEST(an_alarm_in_the_middle_of_what_a_terminal_is_taking_begins_a_line)
+{
+    fresh();
+    guest(0, "hello\n");
+    terminal_takes = 2;
+    poll();
+    CHECK_EQ(screen_len, 2);
+    con_alarm_begin(&con);
+    con_log_sink(&con, "stuck\n", 6);
+    con_alarm_end(&con);
+    CHECK(strstr(screen, "\033[0m\r\nstuck\r\n"));
+    terminal_takes = SIZE_MAX;
+    CHECK(contains("hello\r\n"));
+}
 
 TEST(a_panic_writes_what_is_queued_and_then_only_the_log)
 {
