@@ -26,6 +26,10 @@ WARN := -Wall -Wextra -Wno-unused-parameter -Wshadow -Wstrict-prototypes -Wmissi
 HV_CFLAGS := -std=gnu11 -O2 -g -ffile-prefix-map=$(CURDIR)=. -ffreestanding -nostdinc -isystem $(shell $(CC) -print-file-name=include) -I. -I$(B)/gen \
   -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-pic -fno-stack-protector -fno-omit-frame-pointer -momit-leaf-frame-pointer \
   -fno-asynchronous-unwind-tables -fno-strict-aliasing -fcf-protection=none -ffunction-sections -fdata-sections $(WARN)
+# Indirect calls go through hv/lib/thunks.asm; a table of jumps would be one more.
+INDIRECT_gcc := -mindirect-branch=thunk-extern -mindirect-branch-register
+INDIRECT_clang := -mretpoline -mretpoline-external-thunk
+HV_CFLAGS += -fno-jump-tables $(INDIRECT_$(if $(findstring clang,$(CC)),clang,gcc))
 ifneq ($(findstring clang,$(CC)),clang) # else memcpy would be compiled to a call of memcpy
 HV_CFLAGS += -fno-tree-loop-distribute-patterns
 else
@@ -164,7 +168,7 @@ explain-page: $(B)/unit/hv/trace/test_explain
 
 # ---- checks that need no emulator -----------------------------------------------------------------------------------
 # Each header compiles alone, with gcc and clang; each C file passes clang's warnings, too.
-ALONE_CFLAGS = -fsyntax-only $(filter-out -fno-tree-loop-distribute-patterns,$(filter-out -isystem $(shell $(CC) -print-file-name=include),$(HV_CFLAGS)))
+ALONE_CFLAGS = -fsyntax-only $(filter-out -fno-tree-loop-distribute-patterns $(INDIRECT_gcc) $(INDIRECT_clang),$(filter-out -isystem $(shell $(CC) -print-file-name=include),$(HV_CFLAGS)))
 HV_H := $(filter-out boot/uefi/%,$(sort $(shell find $(HV_DIRS) boot -name '*.h')))
 CLANG_INCLUDE = $(shell clang -print-resource-dir)/include
 CHECKED := $(HV_H:%=$(B)/alone/%.ok) $(HV_C:%=$(B)/clang/%.ok)
@@ -210,14 +214,16 @@ lint: setup
 reproducible: all
 	+scripts/reproducible $(B)
 
-.PHONY: checked layers lint reproducible setup guests image run test bench
+.PHONY: checked layers branches lint reproducible setup guests image run test bench
 layers: $(HV_O)
 	$(Q)scripts/layers $(B)
 	$(Q)scripts/vendors
+branches: $(B)/trapeze.debug
+	$(Q)scripts/branches $<
 setup:
 	@SETUP=$(SETUP) scripts/setup
 check: setup
-	@+$(MAKE) --no-print-directory all checked layers unit
+	@+$(MAKE) --no-print-directory all checked layers branches unit
 
 # ---- images, emulators, tests ---------------------------------------------------------------------------------------
 CONFIG ?= configs/default.cfg

@@ -3,6 +3,7 @@
 #include "arch/x86_64/cpu/features.h"
 #include "arch/x86_64/cpu/image.h"
 #include "arch/x86_64/cpu/lapic.h"
+#include "arch/x86_64/cpu/mitigation.h"
 #include "arch/x86_64/cpu/panic.h"
 #include "arch/x86_64/cpu/smp.h"
 #include "arch/x86_64/cpu/stack.h"
@@ -170,10 +171,11 @@ static void lock_order_broken(const char *wanted, const char *held)
 
 /* ---- the boot CPU ---- */
 
-void bringup_boot_cpu(const struct boot_info *info)
+void bringup_boot_cpu(const struct boot_info *info, bool (*without)(const char *feature))
 {
     machine.info = info;
     cpu_init_boot();
+    mitigation_init(without);
     if (LOCK_ORDER_CHECKED)
         lock_order_start(locks_held_here, lock_order_broken);
     pages_start(info);

@@ -23,8 +23,9 @@ struct machine {
 extern struct machine machine;
 
 /* Descriptor tables, pages, page tables, ACPI, local APIC, clock. On the boot stack; panics with a sentence if the
- * machine cannot be used. Log sinks should be there already. */
-void bringup_boot_cpu(const struct boot_info *info);
+ * machine cannot be used. Log sinks should be there already. `without`: the user asks to do
+ * without a feature; NULL: without none. */
+void bringup_boot_cpu(const struct boot_info *info, bool (*without)(const char *feature));
 
 /* Map for a device driver, uncached; panics if that fails. */
 void *bringup_map_io(hpa_t hpa, uint64_t size, pt_attributes_t cache);

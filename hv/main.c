@@ -4,6 +4,7 @@
 #include "arch/x86_64/cpu/guest_state.h"
 #include "arch/x86_64/cpu/insn.h"
 #include "arch/x86_64/cpu/irq.h"
+#include "arch/x86_64/cpu/mitigation.h"
 #include "arch/x86_64/cpu/panic.h"
 #include "arch/x86_64/cpu/tsc.h"
 #include "arch/x86_64/svm/backend.h"
@@ -297,6 +298,7 @@ static void guard_against_masked_guests(void)
 static void enable_virtualization(void)
 {
     unsigned cpu = pcpu_this()->index;
+    mitigation_cpu_enable();
     guest_state_cpu_enable();
     nmi_set_handler(on_nmi, NULL);
     if (vt.cpu_enable(cpu) != VT_OK)
@@ -362,6 +364,6 @@ NORETURN void hv_main(const struct boot_info *info)
         log_init(hpa_to_ptr(HPA(info->log_base)), info->log_size);
     panic_set_hook(end_in_panic);
     selftest_cpu(info);
-    bringup_boot_cpu(info);
+    bringup_boot_cpu(info, asked_to_do_without);
     bringup_use_own_stack(on_own_stack, NULL);
 }

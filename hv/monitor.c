@@ -1,6 +1,6 @@
 #include "hv/monitor.h"
 #include "hv/monitor_policy.h"
-#include "arch/x86_64/cpu/guest_state.h"
+#include "arch/x86_64/cpu/mitigation.h"
 #include "arch/x86_64/cpu/pcpu.h"
 #include "arch/x86_64/isa/cr.h"
 #include "hv/lib/fmt.h"
@@ -298,7 +298,7 @@ static size_t list_cpus(void *ctx, struct shell_cpu *out, size_t max)
 
 static void speculation(void *ctx, const struct shell_printer *out)
 {
-    const struct speculation_policy *policy = guest_state_speculation();
+    const struct speculation_policy *policy = mitigation_policy();
     (void)ctx;
     for (unsigned m = 0; m < SPECULATION_MEASURES; m++)
         say(out, "%s", speculation_text(m, policy->state[m]));

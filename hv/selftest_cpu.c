@@ -263,6 +263,6 @@ void selftest_cpu(const struct boot_info *info)
         }
     if (!chosen)
         return;
-    bringup_boot_cpu(info);
+    bringup_boot_cpu(info, NULL);
     bringup_use_own_stack(on_own_stack, &chosen);
 }

@@ -3,8 +3,9 @@
 #include "lib/cpu.h"
 #include "lib/interrupt.h"
 
-enum { EFER_SCE = 1, CPUID_7_EDX_SPEC_CTRL = 1 << 26, CPUID_EXT_EDX_RDTSCP = 1 << 27, CPUID_D_1_XSAVES = 1 << 3,
+enum { EFER_SCE = 1, CPUID_EXT_EDX_RDTSCP = 1 << 27, CPUID_D_1_XSAVES = 1 << 3,
        IA32_TSC_AUX = 0xc0000103, IA32_SPEC_CTRL = 0x48, IA32_XSS = 0xda0 };
+#define SPEC_CTRL_BITS (1u << 26 | 1u << 27 | 1u << 31) /* CPUID leaf 7, EDX: IBRS, STIBP, SSBD */
 #define CANONICAL UINT64_C(0x00007fffffffffff)
 
 static bool always(const struct state *s) { (void)s; return true; }
@@ -13,7 +14,7 @@ static bool msr_present(const struct state *s)
 {
     switch (s->number) {
     case IA32_TSC_AUX: return cpuid(0x80000001, 0).edx & CPUID_EXT_EDX_RDTSCP;
-    case IA32_SPEC_CTRL: return cpuid(7, 0).edx & CPUID_7_EDX_SPEC_CTRL;
+    case IA32_SPEC_CTRL: return (cpuid(7, 0).edx & SPEC_CTRL_BITS) == SPEC_CTRL_BITS;
     case IA32_XSS: return (cpuid(1, 0).ecx & CPUID_1_ECX_XSAVE) && (cpuid(0xd, 1).eax & CPUID_D_1_XSAVES);
     default: return true;
     }
@@ -58,7 +59,7 @@ const struct state register_states[] = {
     MSR("SYSENTER_EIP", 0x176, CANONICAL, 0, 0),
     MSR("PAT", 0x277, UINT64_C(0x0101010101010101), UINT64_C(0x0404040404040404), PAT_RESET),
     MSR("EFER.SCE", 0xc0000080, EFER_SCE, 0x500, 0x500),
-    MSR("SPEC_CTRL", IA32_SPEC_CTRL, 1, 0, 0),
+    MSR("SPEC_CTRL", IA32_SPEC_CTRL, 7, 0, 0),
     MSR("XSS", IA32_XSS, 0, 0, 0), /* nothing is offered: it must stay 0 */
 };
 const unsigned register_state_count = sizeof register_states / sizeof register_states[0];

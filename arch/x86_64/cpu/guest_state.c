@@ -1,7 +1,7 @@
 #include "arch/x86_64/cpu/guest_state.h"
 #include "arch/x86_64/cpu/features.h"
-#include "arch/x86_64/cpu/fixup.h"
 #include "arch/x86_64/cpu/insn.h"
+#include "arch/x86_64/cpu/mitigation.h"
 #include "arch/x86_64/cpu/pcpu.h"
 #include "arch/x86_64/isa/cpuid.h"
 #include "arch/x86_64/isa/cr.h"
@@ -38,8 +38,7 @@ static struct {
     size_t xsave_size;
     bool msr[GUEST_MSR_COUNT];   /* those that exist here */
     bool moved[GUEST_MSR_COUNT]; /* of these, what the hardware does not switch by itself */
-    struct speculation_policy speculation;
-    bool ibpb, l1d_flush, verw;  /* of that, what the CPU does; kept apart for the way between two guests */
+    bool ibpb, l1d_flush, verw;  /* of the mitigations, what is for the way between two guests */
 } host;
 
 static bool msr_exists(enum guest_msr which)
@@ -52,40 +51,6 @@ static bool msr_exists(enum guest_msr which)
     struct cpuid_regs r = cpuid(leaf, 0);
     uint32_t reg = msr_rows[which].reg == 'd' ? r.edx : r.ecx;
     return reg >> msr_rows[which].bit & 1;
-}
-
-static struct cpuid_regs leaf_or_none(uint32_t number)
-{
-    return cpuid(number & 0x80000000, 0).eax >= number ? cpuid(number, 0) : (struct cpuid_regs){ 0, 0, 0, 0 };
-}
-
-/* Whoever is not AMD's kind is taken for Intel's, which reports what it is not affected by. */
-static void read_facts(struct speculation_facts *f)
-{
-    struct cpuid_regs r = leaf_or_none(CPUID_EXT_FEATURES);
-    *f = (struct speculation_facts){ .intel = !cpu_features.svm, .features_ebx = r.ebx, .features_edx = r.edx };
-    f->extended_ebx = leaf_or_none(CPUID_ADDRESS_SIZES).ebx;
-    if (!(r.edx & CPUID_7_EDX_ARCH_CAPABILITIES) || !rdmsr_safe(IA32_ARCH_CAPABILITIES, &f->arch_capabilities))
-        f->arch_capabilities = 0;
-}
-
-/* The two MSRs can only be written, so a write is the proof that they are there. */
-static void decide_speculation(void)
-{
-    struct speculation_facts facts;
-    enum speculation_state *state = host.speculation.state;
-    read_facts(&facts);
-    speculation_decide(&facts, &host.speculation);
-    if (state[SPECULATION_IBPB] == SPECULATION_USED && !wrmsr_safe(IA32_PRED_CMD, PRED_CMD_IBPB))
-        state[SPECULATION_IBPB] = SPECULATION_MISSING;
-    if (state[SPECULATION_L1D] == SPECULATION_USED && !wrmsr_safe(IA32_FLUSH_CMD, FLUSH_CMD_L1D))
-        state[SPECULATION_L1D] = SPECULATION_MISSING;
-    host.ibpb = state[SPECULATION_IBPB] == SPECULATION_USED;
-    host.l1d_flush = state[SPECULATION_L1D] == SPECULATION_USED;
-    host.verw = state[SPECULATION_VERW] == SPECULATION_USED;
-    for (unsigned m = 0; m < SPECULATION_MEASURES; m++)
-        if (state[m] == SPECULATION_MISSING)
-            log_line("cpu: %s", speculation_text(m, state[m]));
 }
 
 void guest_state_init(uint32_t switched)
@@ -102,9 +67,14 @@ void guest_state_init(uint32_t switched)
         host.msr[i] = msr_exists(i);
         host.moved[i] = host.msr[i] && !(switched >> i & 1);
     }
+    if (mitigation_policy()->spec_ctrl) /* the hypervisor has a value of its own */
+        host.moved[GUEST_SPEC_CTRL] = false;
     log_line("cpu: extended state %zu bytes, XCR0 mask 0x%lx, TSC_AUX %s, SPEC_CTRL %s", host.xsave_size, host.xcr0,
              host.msr[GUEST_TSC_AUX] ? "switched" : "absent", host.msr[GUEST_SPEC_CTRL] ? "switched" : "absent");
-    decide_speculation();
+    const enum speculation_state *state = mitigation_policy()->state;
+    host.ibpb = state[SPECULATION_IBPB] == SPECULATION_USED;
+    host.l1d_flush = state[SPECULATION_L1D] == SPECULATION_USED;
+    host.verw = state[SPECULATION_VERW] == SPECULATION_USED;
 }
 
 void guest_state_cpu_enable(void)
@@ -242,9 +212,4 @@ void guest_state_barrier(void)
     if (host.ibpb)
         wrmsr(IA32_PRED_CMD, PRED_CMD_IBPB);
     guest_state_cleanse();
-}
-
-const struct speculation_policy *guest_state_speculation(void)
-{
-    return &host.speculation;
 }

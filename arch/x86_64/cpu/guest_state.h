@@ -5,7 +5,6 @@
 #ifndef ARCH_CPU_GUEST_STATE_H
 #define ARCH_CPU_GUEST_STATE_H
 
-#include "arch/x86_64/cpu/speculation.h"
 #include "hv/lib/types.h"
 
 /* Rows of the table in guest_state.c, in this order. */
@@ -40,6 +39,5 @@ void guest_state_save(struct guest_state *s);
  * this CPU is known to leak, is not there for the next. After work of the hypervisor for others the latter alone. */
 void guest_state_barrier(void);
 void guest_state_cleanse(void);
-const struct speculation_policy *guest_state_speculation(void);
 
 #endif

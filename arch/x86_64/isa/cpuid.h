@@ -30,6 +30,7 @@ enum cpuid_leaf {
     CPUID_POWER_EXT       = 0x80000007,
     CPUID_ADDRESS_SIZES   = 0x80000008,
     CPUID_SVM             = 0x8000000a,
+    CPUID_EXT_FEATURES_3  = 0x80000021,
 };
 
 /* Leaf 1. EAX: stepping 3:0, model 7:4, family 11:8, type 13:12, extended model 19:16, extended family 27:20.
@@ -165,6 +166,7 @@ enum cpuid_leaf {
 #define CPUID_7_1_EAX_AVX_VNNI     CPUID_BIT(4)
 #define CPUID_7_1_EAX_AVX512_BF16  CPUID_BIT(5)
 #define CPUID_7_1_EAX_LAM          CPUID_BIT(26)
+#define CPUID_7_2_EDX_BHI_CTRL     CPUID_BIT(4)
 
 /* Leaf Bh and 1Fh, ECX bits 15:8. */
 enum cpuid_topology_level { CPUID_TOPOLOGY_INVALID = 0, CPUID_TOPOLOGY_SMT = 1, CPUID_TOPOLOGY_CORE = 2 };
@@ -201,6 +203,7 @@ enum cpuid_topology_level { CPUID_TOPOLOGY_INVALID = 0, CPUID_TOPOLOGY_SMT = 1, 
 #define CPUID_80000008_EBX_STIBP   CPUID_BIT(15)
 #define CPUID_80000008_EBX_SSBD    CPUID_BIT(24)
 #define CPUID_80000008_EBX_SSB_NO  CPUID_BIT(26)
+#define CPUID_80000021_EAX_AUTO_IBRS CPUID_BIT(8)
 
 /* Leaf 8000000Ah. EAX: revision 7:0; EBX: number of ASIDs. */
 #define CPUID_8000000A_EDX_NP      CPUID_BIT(0)

@@ -127,6 +127,7 @@ enum msr_kvm {
 #define EFER_LMSLE  (UINT64_C(1) << 13)
 #define EFER_FFXSR  (UINT64_C(1) << 14)
 #define EFER_TCE    (UINT64_C(1) << 15)
+#define EFER_AIBRSE (UINT64_C(1) << 21) /* automatic IBRS */
 
 #define APIC_BASE_BSP    (UINT64_C(1) << 8)
 #define APIC_BASE_EXTD   (UINT64_C(1) << 10) /* x2APIC */
@@ -140,6 +141,7 @@ enum msr_kvm {
 #define SPEC_CTRL_IBRS  (UINT64_C(1) << 0)
 #define SPEC_CTRL_STIBP (UINT64_C(1) << 1)
 #define SPEC_CTRL_SSBD  (UINT64_C(1) << 2)
+#define SPEC_CTRL_BHI_DIS_S (UINT64_C(1) << 10)
 #define PRED_CMD_IBPB   (UINT64_C(1) << 0)
 #define FLUSH_CMD_L1D   (UINT64_C(1) << 0)
 
@@ -150,6 +152,8 @@ enum msr_kvm {
 #define ARCH_CAP_SSB_NO             (UINT64_C(1) << 4)
 #define ARCH_CAP_MDS_NO             (UINT64_C(1) << 5)
 #define ARCH_CAP_TAA_NO             (UINT64_C(1) << 8)
+#define ARCH_CAP_BHI_NO             (UINT64_C(1) << 20)
+#define ARCH_CAP_PBRSB_NO           (UINT64_C(1) << 24)
 
 #define MISC_ENABLE_FAST_STRING   (UINT64_C(1) << 0)
 #define MISC_ENABLE_BTS_UNAVAIL   (UINT64_C(1) << 11)

@@ -3,6 +3,7 @@
 #include "arch/x86_64/cpu/features.h"
 #include "arch/x86_64/cpu/fixup.h"
 #include "arch/x86_64/cpu/insn.h"
+#include "arch/x86_64/cpu/mitigation.h"
 #include "arch/x86_64/isa/cpuid.h"
 #include "arch/x86_64/isa/msr.h"
 #include "arch/x86_64/svm/svm.h"
@@ -72,6 +73,8 @@ enum vt_status svm_init(const struct vt_env *env)
     };
     find_leniency(c);
     svm_policy_init(c);
+    if (mitigation_policy()->returns == RETURNS_REFILL)
+        env->ops->run = svm_run_refill;
     c->tcg = svm_tcg_init(env);
     log_line("svm: nested pages 4K 2M%s, %u ASIDs, next RIP %s, decode assists %s, VMCB clean bits %s",
              c->features.nested_1g ? " 1G" : "", c->asids, c->nrip ? "yes" : "no", c->decode_assists ? "yes" : "no",

@@ -83,6 +83,7 @@ static inline void svm_set_flush(struct svm_vcpu *v, uint8_t tlb_control)
 /* svm_init() and what else vt/backend.h lists. For svm_run() there is no timer to end the stay: the caller has armed the APIC's
  * (features.preemption_timer is false). */
 VT_BACKEND(VT_DECLARE, svm)
+uint32_t svm_run_refill(struct vt_vcpu *v, uint64_t ticks); /* svm_run() for RETURNS_REFILL of cpu/speculation.h */
 
 /* caps.c */
 extern struct vt_env svm_env;

@@ -37,7 +37,9 @@ void svm_tcg_cpu_enable(void)
     irq_set_handler(VECTOR_END_STAY, ignore, NULL);
 }
 
-/* In the place of svm_run(). */
+static uint32_t (*run)(struct vt_vcpu *vt, uint64_t ticks);
+
+/* In the place of svm_run() or svm_run_refill(). */
 static uint32_t svm_tcg_run(struct vt_vcpu *vt, uint64_t ticks)
 {
     struct svm_vcpu *v = svm_of(vt);
@@ -46,13 +48,14 @@ static uint32_t svm_tcg_run(struct vt_vcpu *vt, uint64_t ticks)
     v->v_irq_entered = v->interrupt_window;
     if (v->event_set && EVENT_TYPE(v->vmcb->eventinj) == EVENT_INTR)
         lapic_send_self(VECTOR_END_STAY);
-    return svm_run(vt, ticks);
+    return run(vt, ticks);
 }
 
 bool svm_tcg_init(const struct vt_env *env)
 {
     if (!is_tcg())
         return false;
+    run = env->ops->run;
     env->ops->run = svm_tcg_run;
     log_line("svm: QEMU's translator would deliver injected interrupts twice now and then: each costs a second entry");
     return true;

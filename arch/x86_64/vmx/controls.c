@@ -1,6 +1,7 @@
 /* The first contents of a vCPU's VMCS: controls, host state, bitmaps. */
 #include "arch/x86_64/cpu/insn.h"
 #include "arch/x86_64/cpu/idt.h"
+#include "arch/x86_64/cpu/mitigation.h"
 #include "arch/x86_64/cpu/pcpu.h"
 #include "arch/x86_64/isa/cr.h"
 #include "arch/x86_64/isa/exception.h"
@@ -36,7 +37,7 @@ static void setup_msr_bitmap(struct vmx_vcpu *v)
         vmx_msr_pass(v, pass[i].msr, true, pass[i].write);
     if (guest_state_has_msr(GUEST_TSC_AUX))
         vmx_msr_pass(v, IA32_TSC_AUX, true, true);
-    if (v->config.spec_ctrl)
+    if (v->config.spec_ctrl && !mitigation_spec_ctrl)
         vmx_msr_pass(v, IA32_SPEC_CTRL, true, true);
     vmwrite(VMCS_MSR_BITMAP_ADDRESS, v->msr_bitmap.raw);
 }
@@ -52,8 +53,25 @@ static void setup_io_bitmaps(void)
     vmwrite(VMCS_IO_BITMAP_B_ADDRESS, at.raw + PAGE_SIZE);
 }
 
+static uint64_t exit_door(const struct vmx_vcpu *v)
+{
+    static void (*const doors[])(void) = {
+        [RETURNS_AS_THEY_ARE] = vmx_exit_entry, [RETURNS_ONE_CALL] = vmx_exit_one_call, [RETURNS_REFILL] = vmx_exit_refill,
+    };
+    return (uint64_t)(uintptr_t)(v->spec_ctrl_passed ? vmx_exit_swap : doors[mitigation_policy()->returns]);
+}
+
+/* While a guest is content with 0 it runs with the hypervisor's value, which is stricter, and nothing has to be swapped. */
+void vmx_pass_spec_ctrl(struct vmx_vcpu *v)
+{
+    v->spec_ctrl_passed = true;
+    vmx_msr_pass(v, IA32_SPEC_CTRL, true, true);
+    vmwrite(VMCS_HOST_RIP, exit_door(v));
+    vmx_env.ops->run = vmx_run_swapping;
+}
+
 /* Everything the VMCS restores at an exit that is the same on all pCPUs, and what differs: GDT, TSS, per-CPU data. */
-void vmx_host_setup(void)
+void vmx_host_setup(const struct vmx_vcpu *v)
 {
     const struct pcpu *p = pcpu_this();
     vmwrite(VMCS_HOST_CR0, read_cr0());
@@ -76,7 +94,7 @@ void vmx_host_setup(void)
     vmwrite(VMCS_HOST_IA32_SYSENTER_CS, 0);
     vmwrite(VMCS_HOST_IA32_SYSENTER_ESP, 0);
     vmwrite(VMCS_HOST_IA32_SYSENTER_EIP, 0);
-    vmwrite(VMCS_HOST_RIP, (uint64_t)(uintptr_t)vmx_exit_entry);
+    vmwrite(VMCS_HOST_RIP, exit_door(v));
 }
 
 void vmx_masks_setup(struct vmx_vcpu *v, bool whole_cr0, bool whole_cr4)
@@ -130,7 +148,7 @@ void vmx_controls_setup(struct vmx_vcpu *v)
     vmx_masks_setup(v, false, false);
     setup_msr_bitmap(v);
     setup_io_bitmaps();
-    vmx_host_setup();
+    vmx_host_setup(v);
 }
 
 void vmx_set_tsc_offset(struct vt_vcpu *v, uint64_t offset)

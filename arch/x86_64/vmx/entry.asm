@@ -11,11 +11,17 @@
 
 %include "arch/x86_64/vmx/vmx_offsets.inc"
 %include "arch/x86_64/vt/gpr.inc"
+%include "arch/x86_64/vt/returns.inc"
 
 section .text
 global vmx_run
 global vmx_launch
+global vmx_run_swapping
 global vmx_exit_entry
+global vmx_exit_one_call
+global vmx_exit_refill
+global vmx_exit_swap
+extern mitigation_spec_ctrl
 extern vmx_decode
 extern vmx_not_entered
 extern vmx_no_vmcs
@@ -44,13 +50,56 @@ not_entered:                    ; CF: VMfailInvalid, ZF: VMfailValid
     vmread rdi, rax
     jmp vmx_not_entered
 
+; In the place of vmx_run() once a guest has an IA32_SPEC_CTRL of its own: it is loaded last of all.
+vmx_run_swapping:
+    cmp byte [rdi + OFF_VCPU_SPEC_CTRL_PASSED], 0
+    je vmx_run
+    mov rax, [rdi + OFF_VCPU_SPEC_CTRL]
+    cmp rax, [rel mitigation_spec_ctrl]
+    je vmx_run
+    mov rdx, rax
+    shr rdx, 32
+    mov ecx, OFF_MSR_SPEC_CTRL
+    wrmsr
+    jmp vmx_run
+
 section .text.no_stack progbits alloc exec nowrite align=16
-vmx_exit_entry:                 ; RSP: the vCPU
+%macro leave_guest 0            ; RSP: the vCPU
     mov [rsp + OFF_GPR_RAX], rax
     mov [rsp + OFF_GPR_RDI], rdi
     save_guest_registers rsp
     mov rdi, rsp
     mov rsp, [rdi + OFF_VCPU_HOST_RSP]
+%endmacro
+
+vmx_exit_swap:
+    leave_guest
+    mov ecx, OFF_MSR_SPEC_CTRL
+    rdmsr
+    mov [rdi + OFF_VCPU_SPEC_CTRL], eax
+    mov [rdi + OFF_VCPU_SPEC_CTRL + 4], edx
+    mov rax, [rel mitigation_spec_ctrl]
+    cmp rax, [rdi + OFF_VCPU_SPEC_CTRL]
+    je .same
+    xor edx, edx
+    wrmsr
+.same:                          ; the LFENCE that follows ends speculation that took the wrong way
+    returns_one_call
+    jmp exited
+
+vmx_exit_refill:
+    leave_guest
+    returns_refill
+    jmp exited
+
+vmx_exit_one_call:
+    leave_guest
+    returns_one_call
+    jmp exited
+
+vmx_exit_entry:
+    leave_guest
+exited:
     mov eax, OFF_VMCS_GUEST_RIP
     vmread [rdi + OFF_VCPU_EXIT_RIP], rax
     mov eax, OFF_VMCS_EXIT_REASON

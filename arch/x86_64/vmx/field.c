@@ -1,5 +1,6 @@
 /* The guest's registers one by one: from the VMCS, from guest_state.c, or (CR0, CR4, EFER) with the rules that VMX adds. */
 #include "arch/x86_64/cpu/insn.h"
+#include "arch/x86_64/cpu/mitigation.h"
 #include "arch/x86_64/isa/cr.h"
 #include "arch/x86_64/isa/msr.h"
 #include "arch/x86_64/isa/vmx_controls.h"
@@ -127,8 +128,24 @@ STATE_MSR(lstar, GUEST_LSTAR)
 STATE_MSR(cstar, GUEST_CSTAR)
 STATE_MSR(sfmask, GUEST_SFMASK)
 STATE_MSR(tsc_aux, GUEST_TSC_AUX)
-STATE_MSR(spec_ctrl, GUEST_SPEC_CTRL)
 #undef STATE_MSR
+
+/* Where the hypervisor has a value of its own, the register holds that, and the guest's is always in memory. */
+static uint64_t get_spec_ctrl(struct vmx_vcpu *v)
+{
+    return mitigation_spec_ctrl ? v->state.msr[GUEST_SPEC_CTRL] : get_msr(v, GUEST_SPEC_CTRL);
+}
+
+static void set_spec_ctrl(struct vmx_vcpu *v, uint64_t value)
+{
+    if (!mitigation_spec_ctrl) {
+        set_msr(v, GUEST_SPEC_CTRL, value);
+        return;
+    }
+    v->state.msr[GUEST_SPEC_CTRL] = value;
+    if (value && !v->spec_ctrl_passed)
+        vmx_pass_spec_ctrl(v);
+}
 
 static const struct {
     uint64_t (*get)(struct vmx_vcpu *v);

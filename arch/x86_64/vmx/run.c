@@ -1,4 +1,7 @@
 /* The hot path's C half: entry.asm comes here straight after an exit. */
+#include "arch/x86_64/cpu/insn.h"
+#include "arch/x86_64/cpu/mitigation.h"
+#include "arch/x86_64/isa/msr.h"
 #include "arch/x86_64/isa/vmx_exits.h"
 #include "arch/x86_64/vmx/insn.h"
 #include "arch/x86_64/vmx/vmx.h"
@@ -22,6 +25,8 @@ uint32_t vmx_not_entered(struct vmx_vcpu *v)
     uint64_t error = vmread(VMCS_VM_INSTRUCTION_ERROR);
     if (error == VMX_ERROR_VMRESUME_NOT_LAUNCHED)
         return vmx_launch(&v->vt);
+    if (mitigation_spec_ctrl)
+        wrmsr(IA32_SPEC_CTRL, mitigation_spec_ctrl); /* vmx_run_swapping() may have loaded the guest's */
     v->vt.exit.raw = (uint32_t)error;
     v->vt.exit.rip = vmread(VMCS_GUEST_RIP);
     return v->vt.exit.kind = VT_EXIT_ENTRY_FAILED;

@@ -72,7 +72,7 @@ void vmx_load(struct vt_vcpu *vt, struct vt_vcpu *previous)
 
     vmptrld(v->vmcs);
     if (UNLIKELY(v->loaded_cpu != cpu)) {
-        vmx_host_setup();
+        vmx_host_setup(v);
         v->loaded_cpu = cpu;
         /* What this pCPU cached of the vCPU the last time it was here may be stale. */
         if (vmx_caps.invvpid)

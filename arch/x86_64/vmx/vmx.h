@@ -24,6 +24,7 @@ struct vmx_vcpu {
     uint64_t host_rsp; /* the stack pointer to go on with after an exit */
     uint32_t timer_shift;
     uint32_t timer_field; /* the VMCS field that takes the ticks; a CPU without preemption timer gets one that is not used */
+    bool spec_ctrl_passed; /* state.msr[GUEST_SPEC_CTRL] is swapped with the hypervisor's at each entry and exit */
     bool nmi_injected;     /* and no exit has shown since that the guest's IRET opened NMIs again */
     unsigned loaded_cpu;   /* last pCPU it was loaded on */
     uint32_t primary, secondary; /* processor-based controls now in the VMCS */
@@ -52,15 +53,21 @@ uint32_t vmx_launch(struct vt_vcpu *v);
 uint32_t vmx_decode(struct vmx_vcpu *v, uint64_t reason);
 uint32_t vmx_not_entered(struct vmx_vcpu *v);
 NORETURN void vmx_no_vmcs(void);
+/* The same, where a guest has its own IA32_SPEC_CTRL. */
+uint32_t vmx_run_swapping(struct vt_vcpu *v, uint64_t ticks);
 /* The address the CPU jumps to at an exit; never called. */
 void vmx_exit_entry(void);
+void vmx_exit_one_call(void); /* the same, with what speculation.h wants before any return: RETURNS_ONE_CALL, */
+void vmx_exit_refill(void);   /* RETURNS_REFILL, */
+void vmx_exit_swap(void);     /* and the former together with the hypervisor's IA32_SPEC_CTRL */
 
 /* caps.c */
 extern struct vt_env vmx_env;
 
 /* controls.c: the VMCS's first contents, and the controls that change while it runs */
 void vmx_controls_setup(struct vmx_vcpu *v);
-void vmx_host_setup(void); /* host state of this pCPU into the current VMCS */
+void vmx_pass_spec_ctrl(struct vmx_vcpu *v); /* from now on the guest changes it without an exit */
+void vmx_host_setup(const struct vmx_vcpu *v); /* host state of this pCPU into the current VMCS */
 void vmx_masks_setup(struct vmx_vcpu *v, bool whole_cr0, bool whole_cr4); /* what of CR0 and CR4 exits when it changes */
 void vmx_msr_pass(struct vmx_vcpu *v, uint32_t msr, bool read, bool write);
 

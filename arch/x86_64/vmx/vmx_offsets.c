@@ -1,4 +1,5 @@
 /* What entry.asm needs of the C structs. */
+#include "arch/x86_64/isa/msr.h"
 #include "arch/x86_64/vmx/vmx.h"
 #include "hv/lib/offsets.h"
 
@@ -12,6 +13,9 @@ OFFSETS_BEGIN(vmx)
     OFFSET(OFF_VCPU_TIMER_FIELD, struct vmx_vcpu, timer_field)
     OFFSET(OFF_VCPU_EXIT_TSC, struct vmx_vcpu, vt.exit_tsc)
     OFFSET(OFF_VCPU_EXIT_RIP, struct vmx_vcpu, vt.exit.rip)
+    OFFSET(OFF_VCPU_SPEC_CTRL_PASSED, struct vmx_vcpu, spec_ctrl_passed)
+    OFFSET(OFF_VCPU_SPEC_CTRL, struct vmx_vcpu, state.msr[GUEST_SPEC_CTRL])
+    VALUE(OFF_MSR_SPEC_CTRL, IA32_SPEC_CTRL)
     VALUE(OFF_VMCS_GUEST_RIP, VMCS_GUEST_RIP)
     VALUE(OFF_VMCS_HOST_RSP, VMCS_HOST_RSP)
     VALUE(OFF_VMCS_EXIT_REASON, VMCS_EXIT_REASON)

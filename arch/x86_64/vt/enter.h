@@ -7,12 +7,12 @@
 
 static inline uint32_t vt_enter(uint32_t (*const *run)(struct vt_vcpu *v, uint64_t ticks), struct vt_vcpu *v, uint64_t ticks)
 {
-    uint32_t kind;
-    __asm__ volatile("call *%[run]"
-                     : "=a"(kind), "+D"(v), "+S"(ticks)
-                     : [run] "m"(*run)
+    uintptr_t run_then_kind = (uintptr_t)*run;
+    __asm__ volatile("call __x86_indirect_thunk_rax"
+                     : "+a"(run_then_kind), "+D"(v), "+S"(ticks)
+                     :
                      : "rbx", "rcx", "rdx", "rbp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "cc", "memory");
-    return kind;
+    return (uint32_t)run_then_kind;
 }
 
 #endif

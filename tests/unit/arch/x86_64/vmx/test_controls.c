@@ -23,6 +23,13 @@ static bool has_tsc_aux;
 bool guest_state_has_msr(enum guest_msr which) { return which == GUEST_TSC_AUX && has_tsc_aux; }
 uint64_t idt_base(void) { abort(); }
 void vmx_exit_entry(void) { abort(); }
+void vmx_exit_one_call(void) { abort(); }
+void vmx_exit_refill(void) { abort(); }
+void vmx_exit_swap(void) { abort(); }
+uint32_t vmx_run_swapping(struct vt_vcpu *vcpu, uint64_t ticks) { (void)vcpu, (void)ticks; abort(); }
+uint64_t mitigation_spec_ctrl;
+static struct speculation_policy policy;
+const struct speculation_policy *mitigation_policy(void) { return &policy; }
 
 static hpa_t image_hpa(const void *global) { return HPA((uint64_t)(uintptr_t)global); }
 
@@ -89,6 +96,33 @@ TEST(every_msr_exits_but_those_that_are_switched)
 TEST(with_x2apic_virtualization_just_the_registers_that_the_hardware_serves_as_the_model_would_pass)
 {
     walk(true, true, true);
+}
+
+TEST(where_the_hypervisor_has_its_own_spec_ctrl_a_guest_passes_only_from_its_first_use_on)
+{
+    struct vt_ops ops = { .run = NULL };
+    vmx_env = (struct vt_env){ .ops = &ops };
+    mitigation_spec_ctrl = 1;
+    walk(true, false, false); /* as if guests were not to have it */
+    v.config.spec_ctrl = true;
+    setup_msr_bitmap(&v);
+    CHECK(exits(IA32_SPEC_CTRL, false) && exits(IA32_SPEC_CTRL, true));
+    policy.returns = RETURNS_ONE_CALL;
+    CHECK_EQ(exit_door(&v), (uintptr_t)vmx_exit_one_call);
+    vmx_pass_spec_ctrl(&v);
+    CHECK(!exits(IA32_SPEC_CTRL, false) && !exits(IA32_SPEC_CTRL, true));
+    CHECK_EQ(vmcs[VMCS_HOST_RIP & 0x7fff], (uintptr_t)vmx_exit_swap);
+    CHECK(ops.run == vmx_run_swapping);
+    mitigation_spec_ctrl = 0;
+}
+
+TEST(the_place_where_exits_arrive_clears_the_return_stack_as_this_cpu_needs)
+{
+    v = (struct vmx_vcpu){ .spec_ctrl_passed = false };
+    policy.returns = RETURNS_AS_THEY_ARE;
+    CHECK_EQ(exit_door(&v), (uintptr_t)vmx_exit_entry);
+    policy.returns = RETURNS_REFILL;
+    CHECK_EQ(exit_door(&v), (uintptr_t)vmx_exit_refill);
 }
 
 TEST(leaving_x2apic_mode_takes_its_msrs_back)

@@ -30,6 +30,7 @@ static NORETURN void vmx_insn_failed(const char *insn, uint64_t operand)
 #include "arch/x86_64/vmx/exit.c"
 #include "arch/x86_64/vmx/run.c"
 
+uint64_t mitigation_spec_ctrl;
 uint32_t vmx_launch(struct vt_vcpu *v) { return v->exit.kind = VT_EXIT_HLT; } /* any kind: the test knows it */
 
 /* Reasons without a row: the controls that we set never let them happen, or (33, 34, 41) they come with the flag of a
