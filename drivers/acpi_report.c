@@ -1,24 +1,22 @@
 #include "drivers/acpi.h"
 #include "hv/lib/log.h"
 
-typedef unsigned long long ull;
-
 static void report_power(const struct acpi_fadt *f)
 {
     if (!f->present)
         return;
     if (f->pm_timer.address)
-        log_line("acpi: PM timer at 0x%llx (%u bits)", (ull)f->pm_timer.address, f->pm_timer_bits);
+        log_line("acpi: PM timer at 0x%lx (%u bits)", f->pm_timer.address, f->pm_timer_bits);
     if (f->s5_known && f->pm1a_control.address)
-        log_line("acpi: soft-off by PM1a control 0x%llx, type %u", (ull)f->pm1a_control.address, f->s5_type_a);
+        log_line("acpi: soft-off by PM1a control 0x%lx, type %u", f->pm1a_control.address, f->s5_type_a);
     if (f->reset.address)
-        log_line("acpi: reset by register 0x%llx, value 0x%x", (ull)f->reset.address, f->reset_value);
+        log_line("acpi: reset by register 0x%lx, value 0x%x", f->reset.address, f->reset_value);
 }
 
 void acpi_report(const struct acpi_info *info)
 {
     for (unsigned i = 0; i < info->problem_count; i++)
-        log_line("acpi: table %s at 0x%llx: %s", info->problems[i].signature, (ull)info->problems[i].address,
+        log_line("acpi: table %s at 0x%lx: %s", info->problems[i].signature, info->problems[i].address,
                  info->problems[i].what);
     if (!info->present) {
         log_line("acpi: the firmware has no usable tables; CPUs, timers and power-off come from other sources");

@@ -119,7 +119,7 @@ static void reset_acpi(void)
     if (!f || !f->present)
         return;
     if (is_port(&f->reset)) {
-        log_emergency("power: reset by ACPI's register, port 0x%llx", (unsigned long long)f->reset.address);
+        log_emergency("power: reset by ACPI's register, port 0x%lx", f->reset.address);
         outb((uint16_t)f->reset.address, f->reset_value);
     } else if (f->reset.space == ACPI_SPACE_MEMORY && config.reset_mmio) {
         log_emergency("power: reset by ACPI's register in memory");

@@ -25,7 +25,7 @@ _Static_assert((unsigned)BOOT_MAX_CPUS <= PCPU_MAX, "every listed CPU has a slot
 
 static void page_bug(const char *what, hpa_t page)
 {
-    panic("pages: %s at 0x%llx", what, (unsigned long long)page.raw);
+    panic("pages: %s at 0x%lx", what, page.raw);
 }
 
 static bool table_alloc(void *ctx, hpa_t *page)
@@ -95,7 +95,7 @@ void *bringup_map_io(hpa_t hpa, uint64_t size, pt_attributes_t cache)
     void *pointer;
     enum pt_result r = host_map_io(&machine.map, hpa, size, cache, &pointer);
     if (r != PT_OK)
-        panic("device memory at 0x%llx cannot be mapped (error %d)", (unsigned long long)hpa.raw, r);
+        panic("device memory at 0x%lx cannot be mapped (error %d)", hpa.raw, r);
     return pointer;
 }
 
@@ -153,7 +153,7 @@ static void clock_start(void)
         panic("no timer of this machine counts, so nothing can be scheduled");
     pit_stop();
     machine.lapic_timer_hz = tsc_calibrate_lapic();
-    log_line("lapic: timer at %llu kHz", (unsigned long long)(machine.lapic_timer_hz / 1000));
+    log_line("lapic: timer at %lu kHz", machine.lapic_timer_hz / 1000);
 }
 
 /* ---- the order of locks, in debug builds ---- */

@@ -12,8 +12,6 @@
 #include "hv/lib/log.h"
 #include "hv/lib/str.h"
 
-typedef unsigned long long ull;
-
 enum { TIMER_VECTOR = 0x40, HELLO_VECTOR = 0x41, STORM_VECTOR = 0x42, PANIC_VECTOR = 0x43 };
 #define WAKES 20u
 #define STORM 3000u
@@ -46,7 +44,7 @@ static void on_nmi(void *ctx, const struct trap_frame *frame)
 static NORETURN void ap_main(struct pcpu *p)
 {
     static unsigned wakes[PCPU_MAX];
-    log_line("selftest: hello from CPU %u, APIC ID %u, RSP %016llx", p->index, lapic_id(), (ull)read_rsp());
+    log_line("selftest: hello from CPU %u, APIC ID %u, RSP %016lx", p->index, lapic_id(), read_rsp());
     irq_set_handler(HELLO_VECTOR, on_timer, &wakes[p->index]);
     irq_set_handler(STORM_VECTOR, nmi_storm, NULL);
     irq_set_handler(PANIC_VECTOR, panic_here, NULL);
@@ -78,8 +76,8 @@ static void test_idle(void)
         early += now < deadline;
         late_max = now > deadline && now - deadline > late_max ? now - deadline : late_max;
     }
-    log_line("selftest: %u timer wakes, %llu early, at most %llu ticks (%llu ns) late", timer_fired, (ull)early,
-             (ull)late_max, (ull)tsc_to_ns(late_max));
+    log_line("selftest: %u timer wakes, %lu early, at most %lu ticks (%lu ns) late", timer_fired, early,
+             late_max, tsc_to_ns(late_max));
     check(timer_fired == WAKES, "the local APIC timer wakes an idle CPU");
 }
 

@@ -17,8 +17,8 @@ void con_view_overview(struct con *c)
 {
     leave_view(c);
     if (c->unseen_lines)
-        con_emit_note(c, "overview: %llu lines of guests came meanwhile; Ctrl-] ? for help",
-                      (unsigned long long)c->unseen_lines);
+        con_emit_note(c, "overview: %lu lines of guests came meanwhile; Ctrl-] ? for help",
+                      c->unseen_lines);
     else
         con_emit_note(c, "overview: Ctrl-] ? for help");
     c->view = CON_OVERVIEW;

@@ -1,6 +1,6 @@
 /* The host's pages: a buddy allocator over the free ranges of the memory map, 4 KiB to 1 GiB a block.
  * A block is all zeroes when it is given, and zeroed again as soon as it is taken back.
- * Pure: memory is reached at physical address + `offset` (0 while identity-mapped, then HOST_DIRECT_BASE).
+ * Pure: memory is reached at physical address + `offset` (HOST_DIRECT_BASE; in tests, a buffer's).
  * Any CPU may call; one spinlock, not held while a block is cleared. Physical page 0 is never given. */
 #ifndef HV_MEM_PAGE_H
 #define HV_MEM_PAGE_H

@@ -66,15 +66,14 @@ static void check_image_place(struct check *c, uint64_t size)
 {
     uint64_t address = c->partition->address;
     unsigned line = c->lines[KEY_ADDRESS] ? c->lines[KEY_ADDRESS] : c->lines[KEY_IMAGE];
-    unsigned long long first = address, last = address + size - 1;
     if (!size)
         return;
     if (address < BIOS_DATA_END)
-        wrong(c, line, "the image at 0x%llx overlaps the interrupt vectors and BIOS data; expected an address of "
-              "0x500 or more", first);
+        wrong(c, line, "the image at 0x%lx overlaps the interrupt vectors and BIOS data; expected an address of "
+              "0x500 or more", address);
     else if (address >= LAYOUT_LOW_RAM_END || size > LAYOUT_LOW_RAM_END - address)
-        wrong(c, line, "the image would lie at 0x%llx to 0x%llx and overlap the area from 0x%llx on that belongs to "
-              "the BIOS and the screen", first, last, (unsigned long long)LAYOUT_LOW_RAM_END);
+        wrong(c, line, "the image would lie at 0x%lx to 0x%lx and overlap the area from 0x%lx on that belongs to "
+              "the BIOS and the screen", address, address + size - 1, LAYOUT_LOW_RAM_END);
 }
 
 static void check_files(struct check *c)
@@ -88,9 +87,8 @@ static void check_files(struct check *c)
         check_file(c, module_lines[i], "module", p->modules[i].file);
     check_image_place(c, check_file(c, c->lines[KEY_IMAGE], "image", p->image));
     if (c->file_bytes > p->memory)
-        WRONG(c, KEY_MEMORY, "memory: %s is less than its files together, which have %llu KiB",
-              config_print_size(memory, sizeof memory, p->memory),
-              (unsigned long long)(c->file_bytes / 1024));
+        WRONG(c, KEY_MEMORY, "memory: %s is less than its files together, which have %lu KiB",
+              config_print_size(memory, sizeof memory, p->memory), c->file_bytes / 1024);
 }
 
 static const struct { uint64_t first, last; const char *owner; } taken_ports[] = {
@@ -105,8 +103,8 @@ static void check_port(struct check *c, unsigned key, uint64_t port, uint64_t co
 {
     for (unsigned i = 0; i < ARRAY_SIZE(taken_ports) && c->lines[key]; i++)
         if (port <= taken_ports[i].last && taken_ports[i].first < port + count)
-            WRONG(c, key, "%s: port 0x%llx belongs to %s", config_partition_keys[key].name,
-                  (unsigned long long)MAX(port, taken_ports[i].first), taken_ports[i].owner);
+            WRONG(c, key, "%s: port 0x%lx belongs to %s", config_partition_keys[key].name,
+                  MAX(port, taken_ports[i].first), taken_ports[i].owner);
 }
 
 static void check_ports(struct check *c)
@@ -115,8 +113,8 @@ static void check_ports(struct check *c)
     check_port(c, KEY_DEBUG_EXIT, p->debug_exit, VDEBUG_EXIT_PORTS);
     check_port(c, KEY_DEBUG_CONSOLE, p->debug_console, 1);
     if (p->debug_exit && p->debug_console >= p->debug_exit && p->debug_console < p->debug_exit + VDEBUG_EXIT_PORTS)
-        WRONG(c, KEY_DEBUG_CONSOLE, "debug-console: port 0x%llx is one of debug-exit's %d, too",
-              (unsigned long long)p->debug_console, VDEBUG_EXIT_PORTS);
+        WRONG(c, KEY_DEBUG_CONSOLE, "debug-console: port 0x%lx is one of debug-exit's %d, too",
+              p->debug_console, VDEBUG_EXIT_PORTS);
 }
 
 static void check_memory(struct check *c, uint64_t *left)
@@ -129,9 +127,8 @@ static void check_memory(struct check *c, uint64_t *left)
         *left -= p->memory;
         return;
     }
-    WRONG(c, KEY_MEMORY, "memory: %s is too much: %lluM of this machine's %lluM for partitions are left for it",
-          config_print_size(wanted, sizeof wanted, p->memory), (unsigned long long)(*left / MiB(1)),
-          (unsigned long long)(c->parser->limits->free_memory / MiB(1)));
+    WRONG(c, KEY_MEMORY, "memory: %s is too much: %luM of this machine's %luM for partitions are left for it",
+          config_print_size(wanted, sizeof wanted, p->memory), *left / MiB(1), c->parser->limits->free_memory / MiB(1));
 }
 
 void config_check(struct config_parser *p)

@@ -81,10 +81,10 @@ const char *config_print_size(char *buf, size_t size, uint64_t bytes)
         { GiB(1), "G" }, { MiB(1), "M" }, { KiB(1), "K" } };
     for (unsigned i = 0; i < ARRAY_SIZE(units); i++)
         if (bytes >= units[i].unit && bytes % units[i].unit == 0) {
-            fmt_print(buf, size, "%llu%s", (unsigned long long)(bytes / units[i].unit), units[i].name);
+            fmt_print(buf, size, "%lu%s", bytes / units[i].unit, units[i].name);
             return buf;
         }
-    fmt_print(buf, size, "%llu", (unsigned long long)bytes);
+    fmt_print(buf, size, "%lu", bytes);
     return buf;
 }
 
@@ -108,7 +108,7 @@ static bool parse_text(struct request *r)
 {
     if (copy_text(r->field, (size_t)r->key->max, r->value))
         return true;
-    return refuse(r, "is too long; at most %llu characters are possible", (unsigned long long)(r->key->max - 1));
+    return refuse(r, "is too long; at most %lu characters are possible", r->key->max - 1);
 }
 
 static bool parse_module(struct request *r)
@@ -159,12 +159,11 @@ static bool parse_size(struct request *r)
 
 static bool parse_number(struct request *r)
 {
-    unsigned long long low = r->key->min, high = r->key->max;
-    uint64_t n;
+    uint64_t low = r->key->min, high = r->key->max, n;
     if (!fmt_parse_u64(r->value.s, r->value.len, &n))
-        return refuse(r, "is not a number; expected %llu to %llu, or hexadecimal as 0x%llx", low, high, high);
+        return refuse(r, "is not a number; expected %lu to %lu, or hexadecimal as 0x%lx", low, high, high);
     if (n < low || n > high)
-        return refuse(r, "is out of range; expected %llu to %llu (0x%llx)", low, high, high);
+        return refuse(r, "is out of range; expected %lu to %lu (0x%lx)", low, high, high);
     *(uint64_t *)r->field = n;
     return true;
 }
@@ -256,11 +255,10 @@ static bool parse_cpuset(struct request *r)
         if (is_range && !fmt_parse_u64(range.s, range.len, &last))
             return refuse_cpuset(r);
         if (last < first)
-            return refuse(r, "has a range that runs backwards: %llu-%llu", (unsigned long long)first,
-                          (unsigned long long)last);
+            return refuse(r, "has a range that runs backwards: %lu-%lu", first, last);
         if (last >= r->cpu_count)
-            return refuse(r, "names CPU %llu, but there is no such CPU: this machine has %s%u",
-                          (unsigned long long)last, r->cpu_count > 1 ? "CPUs 0 to " : "only CPU ", r->cpu_count - 1);
+            return refuse(r, "names CPU %lu, but there is no such CPU: this machine has %s%u",
+                          last, r->cpu_count > 1 ? "CPUs 0 to " : "only CPU ", r->cpu_count - 1);
         set |= (UINT64_MAX >> (63 - (last - first))) << first;
     } while (rest.len);
     *(uint64_t *)r->field = set;

@@ -2,8 +2,6 @@
 
 #include "hv/lib/str.h"
 
-#define ULL(x) ((unsigned long long)(x))
-
 /* System V ABI, "Object Files": where each field of the two classes is. */
 enum { EI_CLASS = 4, EI_DATA = 5, E_TYPE = 16, E_MACHINE = 18, E_ENTRY = 24 };
 enum { DATA_LITTLE = 1, TYPE_EXEC = 2, TYPE_DYN = 3, MACHINE_386 = 3, MACHINE_X86_64 = 62, PT_LOAD = 1 };
@@ -65,14 +63,14 @@ static enum load_status check_segment(struct load_job *job, struct elf *e, unsig
     if (s.type != PT_LOAD || !s.memsz)
         return LOAD_OK;
     if (s.filesz > s.memsz)
-        return load_fail(job, LOAD_BAD_IMAGE, "corrupt ELF: segment %u has 0x%llx bytes in the file and 0x%llx in memory",
-                         i, ULL(s.filesz), ULL(s.memsz));
+        return load_fail(job, LOAD_BAD_IMAGE, "corrupt ELF: segment %u has 0x%lx bytes in the file and 0x%lx in memory",
+                         i, s.filesz, s.memsz);
     if (!range_fits(s.offset, s.filesz, e->file->size))
-        return load_fail(job, LOAD_BAD_IMAGE, "truncated: segment %u is at offset 0x%llx, 0x%llx bytes; the file has "
-                         "0x%llx bytes", i, ULL(s.offset), ULL(s.filesz), ULL(e->file->size));
+        return load_fail(job, LOAD_BAD_IMAGE, "truncated: segment %u is at offset 0x%lx, 0x%lx bytes; the file has "
+                         "0x%lx bytes", i, s.offset, s.filesz, e->file->size);
     if (s.memsz > UINT64_MAX - s.paddr)
-        return load_fail(job, LOAD_BAD_IMAGE, "corrupt ELF: segment %u at 0x%llx (0x%llx bytes) passes the end of the "
-                         "address space", i, ULL(s.paddr), ULL(s.memsz));
+        return load_fail(job, LOAD_BAD_IMAGE, "corrupt ELF: segment %u at 0x%lx (0x%lx bytes) passes the end of the "
+                         "address space", i, s.paddr, s.memsz);
     e->low = MIN(e->low, s.paddr);
     e->high = MAX(e->high, s.paddr + s.memsz);
     return LOAD_OK;
@@ -98,8 +96,8 @@ enum load_status elf_open(struct load_job *job, struct elf *e)
     *e = (struct elf){ .file = f, .is64 = elf_matches(f, 2), .low = UINT64_MAX };
     const struct elf_fields *k = fields_of(e);
     if (f->size < k->header_size)
-        return load_fail(job, LOAD_BAD_IMAGE, "truncated: an ELF header has %u bytes, the file has %llu", k->header_size,
-                         ULL(f->size));
+        return load_fail(job, LOAD_BAD_IMAGE, "truncated: an ELF header has %u bytes, the file has %lu", k->header_size,
+                         f->size);
     LOAD_TRY(check_kind(job, e));
     e->entry = get(f, 0, (struct field){ E_ENTRY, k->phoff.width });
     e->phoff = get(f, 0, k->phoff);
@@ -110,9 +108,9 @@ enum load_status elf_open(struct load_job *job, struct elf *e)
     e->shnum = load_u16(f, k->phentsize + 6u);
     e->shstrndx = load_u16(f, k->phentsize + 8u);
     if (!e->phnum || e->phentsize < k->segment_size || !range_fits(e->phoff, (uint64_t)e->phnum * e->phentsize, f->size))
-        return load_fail(job, LOAD_BAD_IMAGE, "truncated or corrupt ELF: %u program headers of %u bytes at offset 0x%llx; "
-                         "expected at least one of %u bytes, within the file's 0x%llx", e->phnum, e->phentsize,
-                         ULL(e->phoff), k->segment_size, ULL(f->size));
+        return load_fail(job, LOAD_BAD_IMAGE, "truncated or corrupt ELF: %u program headers of %u bytes at offset 0x%lx; "
+                         "expected at least one of %u bytes, within the file's 0x%lx", e->phnum, e->phentsize,
+                         e->phoff, k->segment_size, f->size);
     if (e->shentsize != k->section_size || e->shnum > SECTIONS_MAX
         || !range_fits(e->shoff, (uint64_t)e->shnum * e->shentsize, f->size))
         e->shnum = 0; /* section headers are a courtesy to debuggers: loading does without */
@@ -143,7 +141,7 @@ enum load_status elf_load(struct load_job *job, const struct elf *e, uint64_t de
         }
     }
     if (!found)
-        return load_fail(job, LOAD_BAD_IMAGE, "corrupt ELF: the entry point 0x%llx is in no segment", ULL(e->entry));
+        return load_fail(job, LOAD_BAD_IMAGE, "corrupt ELF: the entry point 0x%lx is in no segment", e->entry);
     return LOAD_OK;
 }
 

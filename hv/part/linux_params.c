@@ -70,8 +70,8 @@ static enum load_status put_cmdline(struct load_job *job, const struct linux_par
     const char *cmdline = job->request->cmdline ? job->request->cmdline : "";
     uint64_t len = strlen(cmdline), at;
     if (len > params->cmdline_max)
-        return load_fail(job, LOAD_UNSUPPORTED, "the command line has %llu characters; this kernel takes %u at the most "
-                         "(cmdline_size at offset 0x238)", (unsigned long long)len, params->cmdline_max);
+        return load_fail(job, LOAD_UNSUPPORTED, "the command line has %lu characters; this kernel takes %u at the most "
+                         "(cmdline_size at offset 0x238)", len, params->cmdline_max);
     LOAD_TRY(load_place(job, len + 1, 16, LOAD_LOW_START, LOAD_4G, LOAD_LOWEST, "the command line", &at));
     LOAD_TRY(load_write(job, at, cmdline, len + 1));
     return put(job, page, BP_CMDLINE, at, 4);

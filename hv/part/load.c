@@ -32,10 +32,9 @@ static enum load_status unknown_kind(struct load_job *job)
     const struct load_file *f = &job->request->kernel;
     uint8_t b[8] = { 0 };
     memcpy(b, f->data, MIN(f->size, sizeof b));
-    return load_fail(job, LOAD_BAD_IMAGE, "not a bzImage, Multiboot or 64-bit ELF image: its %llu bytes start with %02x "
+    return load_fail(job, LOAD_BAD_IMAGE, "not a bzImage, Multiboot or 64-bit ELF image: its %lu bytes start with %02x "
                      "%02x %02x %02x %02x %02x %02x %02x; expected \"HdrS\" at offset 0x202, a Multiboot header in the "
-                     "first 32 KiB, or 7f 45 4c 46 02", (unsigned long long)f->size, b[0], b[1], b[2], b[3], b[4], b[5],
-                     b[6], b[7]);
+                     "first 32 KiB, or 7f 45 4c 46 02", f->size, b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]);
 }
 
 static enum load_status load_any(struct load_job *job)

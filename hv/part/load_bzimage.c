@@ -3,8 +3,6 @@
 #include "hv/part/linux_params.h"
 #include "hv/part/load_job.h"
 
-#define ULL(x) ((unsigned long long)(x))
-
 /* Offsets into the file; the version says from which one on a field is there. */
 enum {
     H_SETUP_SECTS = 0x1f1, H_SYSSIZE = 0x1f4, H_BOOT_FLAG = 0x1fe, H_JUMP = 0x201, H_MAGIC = 0x202, H_VERSION = 0x206,
@@ -43,17 +41,16 @@ static enum load_status check_size(struct load_job *job, const struct header *h)
     const struct load_file *f = &job->request->kernel;
     uint64_t syssize = h->version >= 0x0204 ? UINT64_C(16) * load_u32(f, H_SYSSIZE) : 0;
     if (f->size <= h->setup_size)
-        return load_fail(job, LOAD_BAD_IMAGE, "truncated: the header at offset 0x%x announces 0x%llx bytes of setup code, "
-                         "the file has 0x%llx bytes", H_SETUP_SECTS, ULL(h->setup_size), ULL(f->size));
+        return load_fail(job, LOAD_BAD_IMAGE, "truncated: the header at offset 0x%x announces 0x%lx bytes of setup code, "
+                         "the file has 0x%lx bytes", H_SETUP_SECTS, h->setup_size, f->size);
     if (syssize > h->kernel_size + 15) /* it is rounded up to 16 bytes, the file need not be */
-        return load_fail(job, LOAD_BAD_IMAGE, "truncated: the header at offset 0x%x announces 0x%llx bytes of kernel, the "
-                         "file has 0x%llx behind offset 0x%llx", H_SYSSIZE, ULL(syssize), ULL(h->kernel_size),
-                         ULL(h->setup_size));
+        return load_fail(job, LOAD_BAD_IMAGE, "truncated: the header at offset 0x%x announces 0x%lx bytes of kernel, "
+                         "the file has 0x%lx behind offset 0x%lx", H_SYSSIZE, syssize, h->kernel_size, h->setup_size);
     if (h->version >= 0x0208
         && !range_fits(load_u32(f, H_PAYLOAD_OFFSET), load_u32(f, H_PAYLOAD_LENGTH), h->kernel_size))
         return load_fail(job, LOAD_BAD_IMAGE, "truncated or corrupt: the payload at offset 0x%x (0x%x bytes) is not within "
-                         "the 0x%llx bytes of kernel", load_u32(f, H_PAYLOAD_OFFSET), load_u32(f, H_PAYLOAD_LENGTH),
-                         ULL(h->kernel_size));
+                         "the 0x%lx bytes of kernel", load_u32(f, H_PAYLOAD_OFFSET), load_u32(f, H_PAYLOAD_LENGTH),
+                         h->kernel_size);
     return LOAD_OK;
 }
 
@@ -77,8 +74,8 @@ static enum load_status read_header(struct load_job *job, struct header *h)
 {
     const struct load_file *f = &job->request->kernel;
     if (f->size < H_END)
-        return load_fail(job, LOAD_BAD_IMAGE, "truncated: a bzImage has a header up to offset 0x%x, this file has 0x%llx "
-                         "bytes", H_END, ULL(f->size));
+        return load_fail(job, LOAD_BAD_IMAGE, "truncated: a bzImage has a header up to offset 0x%x, this file has 0x%lx "
+                         "bytes", H_END, f->size);
     if (load_u16(f, H_BOOT_FLAG) != 0xaa55)
         return load_fail(job, LOAD_BAD_IMAGE, "corrupt bzImage: 0x%04x at offset 0x%x, expected 0xaa55",
                          load_u16(f, H_BOOT_FLAG), H_BOOT_FLAG);
@@ -107,12 +104,12 @@ static bool is_power_of_two(uint64_t n)
 static enum load_status place_kernel(struct load_job *job, const struct header *h, uint64_t *base)
 {
     if (h->relocatable && !is_power_of_two(h->alignment))
-        return load_fail(job, LOAD_BAD_IMAGE, "corrupt bzImage: alignment 0x%llx at offset 0x%x is not a power of two",
-                         ULL(h->alignment), H_ALIGNMENT);
+        return load_fail(job, LOAD_BAD_IMAGE, "corrupt bzImage: alignment 0x%lx at offset 0x%x is not a power of two",
+                         h->alignment, H_ALIGNMENT);
     *base = h->preferred;
     if (!h->relocatable && !range_fits(h->preferred, h->room, LOAD_4G))
-        return load_fail(job, LOAD_BAD_IMAGE, "corrupt bzImage: load address 0x%llx at offset 0x%x is above 4 GiB",
-                         ULL(h->preferred), H_PREF_ADDRESS);
+        return load_fail(job, LOAD_BAD_IMAGE, "corrupt bzImage: load address 0x%lx at offset 0x%x is above 4 GiB",
+                         h->preferred, H_PREF_ADDRESS);
     if (!h->relocatable || (h->preferred < LOAD_4G && layout_is_ram(job->request->layout, h->preferred, h->room)))
         return load_claim(job, h->preferred, h->room, "the kernel");
     if (load_find_room(job, h->room, h->alignment, LAYOUT_HIGH_START, LOAD_4G, LOAD_LOWEST, base))

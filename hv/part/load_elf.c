@@ -17,8 +17,8 @@ enum load_status load_elf64(struct load_job *job)
     uint64_t entry;
     LOAD_TRY(elf_open(job, &elf));
     if (elf.high > LOAD_4G)
-        return load_fail(job, LOAD_UNSUPPORTED, "its segments reach up to physical address 0x%llx; expected below 4 GiB "
-                         "(are physical addresses, \"AT\" in the linker script, set?)", (unsigned long long)elf.high);
+        return load_fail(job, LOAD_UNSUPPORTED, "its segments reach up to physical address 0x%lx; expected below 4 GiB "
+                         "(are physical addresses, \"AT\" in the linker script, set?)", elf.high);
     LOAD_TRY(elf_load(job, &elf, 0, &entry));
     struct linux_params params = { NULL, 0, elf.low, LOAD_4G - 1, UINT32_MAX };
     LOAD_TRY(linux_params_build(job, &params, &result->cpu.rsi));

@@ -10,9 +10,8 @@ enum load_status load_flat(struct load_job *job)
     struct load_cpu *cpu = &job->result->cpu;
     uint64_t address = job->request->flat_address;
     if (address >= LAYOUT_LOW_RAM_END || file->size > LAYOUT_LOW_RAM_END - address)
-        return load_fail(job, LOAD_NO_ROOM, "a flat image of 0x%llx bytes at 0x%llx does not end below 0x%llx",
-                         (unsigned long long)file->size, (unsigned long long)address,
-                         (unsigned long long)LAYOUT_LOW_RAM_END);
+        return load_fail(job, LOAD_NO_ROOM, "a flat image of 0x%lx bytes at 0x%lx does not end below 0x%lx", file->size,
+                         address, LAYOUT_LOW_RAM_END);
     LOAD_TRY(load_claim(job, address, file->size, "the image"));
     LOAD_TRY(load_write(job, address, file->data, file->size));
     *job->result = (struct load_result){ .kind = LOAD_KIND_FLAT16, .image_base = address, .image_size = file->size };

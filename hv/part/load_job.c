@@ -3,8 +3,6 @@
 #include "hv/lib/fmt.h"
 #include "hv/lib/str.h"
 
-#define ULL(x) ((unsigned long long)(x))
-
 enum load_status load_fail(struct load_job *job, enum load_status status, const char *format, ...)
 {
     va_list args;
@@ -30,13 +28,12 @@ static const struct load_claim *overlapping(const struct load_job *job, uint64_t
 enum load_status load_claim(struct load_job *job, uint64_t base, uint64_t size, const char *what)
 {
     if (!layout_is_ram(job->request->layout, base, size))
-        return load_fail(job, LOAD_NO_ROOM, "%s needs memory from 0x%llx on, 0x%llx bytes, and not all of that is RAM "
-                         "of a partition with %llu KiB", what, ULL(base), ULL(size),
-                         ULL(job->request->layout->memory / 1024));
+        return load_fail(job, LOAD_NO_ROOM, "%s needs memory from 0x%lx on, 0x%lx bytes, and not all of that is RAM of "
+                         "a partition with %lu KiB", what, base, size, job->request->layout->memory / 1024);
     const struct load_claim *other = overlapping(job, base, size);
     if (other)
-        return load_fail(job, LOAD_BAD_IMAGE, "%s at 0x%llx (0x%llx bytes) overlaps %s at 0x%llx (0x%llx bytes)", what,
-                         ULL(base), ULL(size), other->what, ULL(other->base), ULL(other->size));
+        return load_fail(job, LOAD_BAD_IMAGE, "%s at 0x%lx (0x%lx bytes) overlaps %s at 0x%lx (0x%lx bytes)", what,
+                         base, size, other->what, other->base, other->size);
     if (job->claim_count == LOAD_MAX_CLAIMS)
         return load_fail(job, LOAD_UNSUPPORTED, "it has too many parts; at most %d can be loaded", LOAD_MAX_CLAIMS);
     job->claims[job->claim_count++] = (struct load_claim){ base, size, what };
@@ -97,15 +94,15 @@ enum load_status load_place(struct load_job *job, uint64_t size, uint64_t align,
                             enum load_direction direction, const char *what, uint64_t *base)
 {
     if (!load_find_room(job, size, align, min, max, direction, base))
-        return load_fail(job, LOAD_NO_ROOM, "there is no room for %s (0x%llx bytes between 0x%llx and 0x%llx) in a "
-                         "partition with %llu KiB; give it more memory", what, ULL(size), ULL(min), ULL(max),
-                         ULL(job->request->layout->memory / 1024));
+        return load_fail(job, LOAD_NO_ROOM, "there is no room for %s (0x%lx bytes between 0x%lx and 0x%lx) in a "
+                         "partition with %lu KiB; give it more memory", what, size, min, max,
+                         job->request->layout->memory / 1024);
     return load_claim(job, *base, size, what);
 }
 
 static enum load_status memory_failed(struct load_job *job, uint64_t gpa, uint64_t size)
 {
-    return load_fail(job, LOAD_MEMORY, "writing 0x%llx bytes of guest memory at 0x%llx failed", ULL(size), ULL(gpa));
+    return load_fail(job, LOAD_MEMORY, "writing 0x%lx bytes of guest memory at 0x%lx failed", size, gpa);
 }
 
 enum load_status load_write(struct load_job *job, uint64_t gpa, const void *data, uint64_t size)

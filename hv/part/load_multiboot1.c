@@ -162,19 +162,19 @@ static enum load_status load_kernel(struct load_job *job, struct multiboot *mb)
     (void)multiboot_find(f, HEADER_MAGIC, 4, HEADER_LIMIT, HEADER_SIZE / 4, &at);
     uint32_t flags = load_u32(f, at + 4);
     if (flags & HEADER_REQUIRED & ~(uint32_t)HEADER_KNOWN)
-        return load_fail(job, LOAD_UNSUPPORTED, "its Multiboot header requires features 0x%x (flags at offset 0x%llx); "
-                         "known are 0x%x", flags & HEADER_REQUIRED, (unsigned long long)at + 4, HEADER_KNOWN);
+        return load_fail(job, LOAD_UNSUPPORTED, "its Multiboot header requires features 0x%x (flags at offset 0x%lx); "
+                         "known are 0x%x", flags & HEADER_REQUIRED, at + 4, HEADER_KNOWN);
     if (flags & HEADER_ADDRESSES) {
         if (!range_fits(at, KLUDGE_SIZE, f->size))
-            return load_fail(job, LOAD_BAD_IMAGE, "truncated: the Multiboot header at offset 0x%llx has %d bytes, the file "
-                             "ends at 0x%llx", (unsigned long long)at, KLUDGE_SIZE, (unsigned long long)f->size);
+            return load_fail(job, LOAD_BAD_IMAGE, "truncated: the Multiboot header at offset 0x%lx has %d bytes, the file "
+                             "ends at 0x%lx", at, KLUDGE_SIZE, f->size);
         struct multiboot_addresses a = { at, load_u32(f, at + 12), load_u32(f, at + 16), load_u32(f, at + 20),
                                          load_u32(f, at + 24), load_u32(f, at + 28) };
         return multiboot_load_addresses(job, &a, mb);
     }
     if (!elf_matches(f, 1) && !elf_matches(f, 2))
-        return load_fail(job, LOAD_BAD_IMAGE, "a Multiboot header at offset 0x%llx without addresses (flag 16), in a file "
-                         "that is no ELF file either", (unsigned long long)at);
+        return load_fail(job, LOAD_BAD_IMAGE, "a Multiboot header at offset 0x%lx without addresses (flag 16), in a file "
+                         "that is no ELF file either", at);
     LOAD_TRY(elf_open(job, &mb->elf));
     return multiboot_load_elf(job, 0, mb);
 }

@@ -4,7 +4,6 @@
 #include "hv/part/load_job.h"
 #include "hv/part/multiboot2.h"
 
-#define ULL(x) ((unsigned long long)(x))
 #define HEADER_MAGIC 0xe85250d6u
 #define LOADER_MAGIC 0x36d76289u
 #define HEADER_LIMIT 32768
@@ -46,8 +45,8 @@ static enum load_status take_info_request(struct load_job *job, struct wishes *w
     for (uint32_t i = TAG_SIZE; i + 4 <= t->size; i += 4) {
         uint32_t wanted = load_u32(&job->request->kernel, t->at + i);
         if (wanted > MULTIBOOT2_LAST_KNOWN && !(t->flags & TAG_OPTIONAL))
-            return load_fail(job, LOAD_UNSUPPORTED, "its Multiboot2 header requires information of type %u (offset 0x%llx); "
-                             "known are 0 to %u", wanted, ULL(t->at + i), MULTIBOOT2_LAST_KNOWN);
+            return load_fail(job, LOAD_UNSUPPORTED, "its Multiboot2 header requires information of type %u (offset 0x%lx); "
+                             "known are 0 to %u", wanted, t->at + i, MULTIBOOT2_LAST_KNOWN);
     }
     return LOAD_OK;
 }
@@ -74,7 +73,7 @@ static enum load_status take_console(struct load_job *job, struct wishes *w, con
     w->no_text = !(flags & CONSOLE_EGA_TEXT);
     if (w->no_text && (flags & CONSOLE_REQUIRED) && !(t->flags & TAG_OPTIONAL))
         return load_fail(job, LOAD_UNSUPPORTED, "its Multiboot2 header requires a graphics console (flags 0x%x at offset "
-                         "0x%llx), and a partition has text mode only", flags, ULL(t->at + 8));
+                         "0x%lx), and a partition has text mode only", flags, t->at + 8);
     return LOAD_OK;
 }
 
@@ -89,8 +88,8 @@ static enum load_status take_relocatable(struct load_job *job, struct wishes *w,
     if (!w->align)
         w->align = 1;
     if (w->align & (w->align - 1))
-        return load_fail(job, LOAD_BAD_IMAGE, "corrupt Multiboot2 header: alignment 0x%x at offset 0x%llx is not a power of "
-                         "two", w->align, ULL(t->at + 16));
+        return load_fail(job, LOAD_BAD_IMAGE, "corrupt Multiboot2 header: alignment 0x%x at offset 0x%lx is not a power of "
+                         "two", w->align, t->at + 16);
     return LOAD_OK;
 }
 
@@ -121,14 +120,14 @@ static enum load_status take_tag(struct load_job *job, struct wishes *w, const s
 {
     bool known = t->type < ARRAY_SIZE(tags) && tags[t->type].take;
     if (known && t->size < tags[t->type].min_size)
-        return load_fail(job, LOAD_BAD_IMAGE, "corrupt Multiboot2 header: the tag of type %u at offset 0x%llx has %u bytes, "
-                         "expected %u", t->type, ULL(t->at), t->size, tags[t->type].min_size);
+        return load_fail(job, LOAD_BAD_IMAGE, "corrupt Multiboot2 header: the tag of type %u at offset 0x%lx has %u bytes, "
+                         "expected %u", t->type, t->at, t->size, tags[t->type].min_size);
     if (known)
         return tags[t->type].take(job, w, t);
     if (t->flags & TAG_OPTIONAL)
         return LOAD_OK;
     return load_fail(job, LOAD_UNSUPPORTED, "its Multiboot2 header requires an unknown feature: tag of type %u at offset "
-                     "0x%llx", t->type, ULL(t->at));
+                     "0x%lx", t->type, t->at);
 }
 
 static enum load_status read_header(struct load_job *job, struct wishes *w)
@@ -139,22 +138,22 @@ static enum load_status read_header(struct load_job *job, struct wishes *w)
     uint32_t architecture = load_u32(f, w->header + 4), length = load_u32(f, w->header + 8);
     if (architecture)
         return load_fail(job, LOAD_UNSUPPORTED, "a Multiboot2 kernel for another processor: architecture %u at offset "
-                         "0x%llx, expected 0 (i386)", architecture, ULL(w->header + 4));
+                         "0x%lx, expected 0 (i386)", architecture, w->header + 4);
     if (length < HEADER_SIZE || !range_fits(w->header, length, MIN(f->size, HEADER_LIMIT)))
-        return load_fail(job, LOAD_BAD_IMAGE, "truncated or corrupt: the Multiboot2 header at offset 0x%llx has a length of "
-                         "0x%x bytes; expected its end in the file and in the first 32 KiB", ULL(w->header), length);
+        return load_fail(job, LOAD_BAD_IMAGE, "truncated or corrupt: the Multiboot2 header at offset 0x%lx has a length of "
+                         "0x%x bytes; expected its end in the file and in the first 32 KiB", w->header, length);
     uint64_t end = w->header + length;
     for (uint64_t at = w->header + HEADER_SIZE; range_fits(at, TAG_SIZE, end);) {
         struct tag t = { at, load_u32(f, at + 4), load_u16(f, at), load_u16(f, at + 2) };
         if (t.type == TAG_END)
             return LOAD_OK;
         if (t.size < TAG_SIZE || !range_fits(at, t.size, end))
-            return load_fail(job, LOAD_BAD_IMAGE, "corrupt Multiboot2 header: the tag at offset 0x%llx has a size of 0x%x "
-                             "bytes, and the header ends at 0x%llx", ULL(at), t.size, ULL(end));
+            return load_fail(job, LOAD_BAD_IMAGE, "corrupt Multiboot2 header: the tag at offset 0x%lx has a size of 0x%x "
+                             "bytes, and the header ends at 0x%lx", at, t.size, end);
         LOAD_TRY(take_tag(job, w, &t));
         at += ALIGN_UP(t.size, 8);
     }
-    return load_fail(job, LOAD_BAD_IMAGE, "corrupt Multiboot2 header at offset 0x%llx: there is no end tag", ULL(w->header));
+    return load_fail(job, LOAD_BAD_IMAGE, "corrupt Multiboot2 header at offset 0x%lx: there is no end tag", w->header);
 }
 
 /* Its own address if that is allowed and free, else wherever the relocatable tag permits. */
@@ -167,8 +166,8 @@ static enum load_status choose_delta(struct load_job *job, const struct wishes *
         return LOAD_OK;
     if (!load_find_room(job, size, w->align, MAX(w->min, LAYOUT_HIGH_START), end,
                         w->preference == PREFER_HIGHEST ? LOAD_HIGHEST : LOAD_LOWEST, &base))
-        return load_fail(job, LOAD_NO_ROOM, "there is no room for 0x%llx bytes between 0x%x and 0x%x, where its "
-                         "Multiboot2 header allows it to be", ULL(size), w->min, w->max);
+        return load_fail(job, LOAD_NO_ROOM, "there is no room for 0x%lx bytes between 0x%x and 0x%x, where its "
+                         "Multiboot2 header allows it to be", size, w->min, w->max);
     *delta = base - e->low;
     return LOAD_OK;
 }
@@ -179,14 +178,14 @@ static enum load_status load_kernel(struct load_job *job, struct wishes *w, stru
     uint64_t delta;
     if (w->has_address) {
         if (!w->has_entry)
-            return load_fail(job, LOAD_BAD_IMAGE, "the Multiboot2 header at offset 0x%llx has an address tag, but no entry "
-                             "tag", ULL(w->header));
+            return load_fail(job, LOAD_BAD_IMAGE, "the Multiboot2 header at offset 0x%lx has an address tag, but no entry "
+                             "tag", w->header);
         w->address.entry = w->entry;
         return multiboot_load_addresses(job, &w->address, mb);
     }
     if (!elf_matches(f, 1) && !elf_matches(f, 2))
-        return load_fail(job, LOAD_BAD_IMAGE, "a Multiboot2 header at offset 0x%llx without an address tag, in a file that "
-                         "is no ELF file either", ULL(w->header));
+        return load_fail(job, LOAD_BAD_IMAGE, "a Multiboot2 header at offset 0x%lx without an address tag, in a file that "
+                         "is no ELF file either", w->header);
     LOAD_TRY(elf_open(job, &mb->elf));
     LOAD_TRY(choose_delta(job, w, &mb->elf, &delta));
     LOAD_TRY(multiboot_load_elf(job, delta, mb));

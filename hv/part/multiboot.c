@@ -2,8 +2,6 @@
 
 #include "hv/lib/str.h"
 
-#define ULL(x) ((unsigned long long)(x))
-
 bool multiboot_find(const struct load_file *f, uint32_t magic, unsigned align, unsigned limit, unsigned words,
                     uint64_t *offset)
 {
@@ -23,8 +21,8 @@ bool multiboot_find(const struct load_file *f, uint32_t magic, unsigned align, u
 
 static enum load_status bad_addresses(struct load_job *job, const struct multiboot_addresses *a, const char *rule)
 {
-    return load_fail(job, LOAD_BAD_IMAGE, "corrupt Multiboot header at offset 0x%llx: header 0x%x, load 0x%x to 0x%x, bss "
-                     "to 0x%x: %s", ULL(a->header_offset), a->header, a->load, a->load_end, a->bss_end, rule);
+    return load_fail(job, LOAD_BAD_IMAGE, "corrupt Multiboot header at offset 0x%lx: header 0x%x, load 0x%x to 0x%x, bss "
+                     "to 0x%x: %s", a->header_offset, a->header, a->load, a->load_end, a->bss_end, rule);
 }
 
 enum load_status multiboot_load_addresses(struct load_job *job, const struct multiboot_addresses *a,
@@ -39,12 +37,11 @@ enum load_status multiboot_load_addresses(struct load_job *job, const struct mul
     if ((a->load_end && a->load_end <= a->load) || (a->bss_end && a->bss_end < a->load) || total < size)
         return bad_addresses(job, a, "expected load < load end <= bss end");
     if (!range_fits(offset, size, f->size))
-        return load_fail(job, LOAD_BAD_IMAGE, "truncated: the Multiboot header at offset 0x%llx loads 0x%llx bytes from "
-                         "offset 0x%llx on; the file has 0x%llx bytes", ULL(a->header_offset), ULL(size), ULL(offset),
-                         ULL(f->size));
+        return load_fail(job, LOAD_BAD_IMAGE, "truncated: the Multiboot header at offset 0x%lx loads 0x%lx bytes from "
+                         "offset 0x%lx on; the file has 0x%lx bytes", a->header_offset, size, offset, f->size);
     if (a->entry < a->load || a->entry - a->load >= total)
-        return load_fail(job, LOAD_BAD_IMAGE, "corrupt Multiboot header at offset 0x%llx: the entry 0x%x is not within the "
-                         "image, 0x%x to 0x%llx", ULL(a->header_offset), a->entry, a->load, ULL(a->load + total));
+        return load_fail(job, LOAD_BAD_IMAGE, "corrupt Multiboot header at offset 0x%lx: the entry 0x%x is not within the "
+                         "image, 0x%x to 0x%lx", a->header_offset, a->entry, a->load, a->load + total);
     LOAD_TRY(load_claim(job, a->load, total, "the kernel"));
     LOAD_TRY(load_write(job, a->load, f->data + offset, size));
     LOAD_TRY(load_zero(job, a->load + size, total - size));
@@ -59,9 +56,9 @@ enum load_status multiboot_load_elf(struct load_job *job, uint64_t delta, struct
     mb->low = mb->elf.low + delta;
     mb->high = mb->elf.high + delta;
     if (mb->high > LOAD_4G || mb->low >= mb->high)
-        return load_fail(job, LOAD_UNSUPPORTED, "its segments lie at physical addresses 0x%llx to 0x%llx; expected below "
-                         "4 GiB (are physical addresses, \"AT\" in the linker script, set?)", ULL(mb->elf.low),
-                         ULL(mb->elf.high));
+        return load_fail(job, LOAD_UNSUPPORTED, "its segments lie at physical addresses 0x%lx to 0x%lx; expected below "
+                         "4 GiB (are physical addresses, \"AT\" in the linker script, set?)", mb->elf.low,
+                         mb->elf.high);
     LOAD_TRY(elf_load(job, &mb->elf, delta, &mb->entry));
     mb->is_elf = true;
     return LOAD_OK;

@@ -13,9 +13,9 @@ static bool header(struct trace_dump *d, char *out)
 {
     if (d->index++)
         return false;
-    trace_frame(out, d->sequence, "H format=%u record=%zu tsc-hz=%llu now=%llu pcpus=%u capacity=%u backend=%s version=%s",
-                TRACE_DUMP_FORMAT, sizeof(struct trace_record), (unsigned long long)d->machine->tsc_hz,
-                (unsigned long long)d->now, d->ring_count, TRACE_RING_RECORDS, d->machine->backend, d->machine->version);
+    trace_frame(out, d->sequence, "H format=%u record=%zu tsc-hz=%lu now=%lu pcpus=%u capacity=%u backend=%s version=%s",
+                TRACE_DUMP_FORMAT, sizeof(struct trace_record), d->machine->tsc_hz,
+                d->now, d->ring_count, TRACE_RING_RECORDS, d->machine->backend, d->machine->version);
     return true;
 }
 
@@ -55,7 +55,7 @@ static void begin_ring(struct trace_dump *d, const struct trace_ring *ring, char
     uint64_t oldest = trace_oldest(ring);
     d->end = trace_written(ring);
     d->next = d->end - MIN(d->end - oldest, d->limit);
-    trace_frame(out, d->sequence, "C %u %llu %llu", d->index, (unsigned long long)d->end, (unsigned long long)d->next);
+    trace_frame(out, d->sequence, "C %u %lu %lu", d->index, d->end, d->next);
 }
 
 static bool ring_start(struct trace_dump *d, char *out)
@@ -88,7 +88,7 @@ static bool records(struct trace_dump *d, char *out)
     if (!n)
         return false;
     trace_base64(text, batch, n * sizeof batch[0]);
-    trace_frame(out, d->sequence, "R %u %llu %s", d->index, (unsigned long long)d->next, text);
+    trace_frame(out, d->sequence, "R %u %lu %s", d->index, d->next, text);
     d->next += n;
     d->records += n;
     return true;
@@ -98,8 +98,8 @@ static bool end(struct trace_dump *d, char *out)
 {
     if (d->index++)
         return false;
-    trace_frame(out, d->sequence, "E lines=%u records=%llu missing=%llu", d->sequence + 1, (unsigned long long)d->records,
-                (unsigned long long)d->missing);
+    trace_frame(out, d->sequence, "E lines=%u records=%lu missing=%lu", d->sequence + 1, d->records,
+                d->missing);
     return true;
 }
 

@@ -3,15 +3,13 @@
 #include "hv/lib/str.h"
 #include "hv/trace/explain.h"
 
-typedef unsigned long long ull;
-
 const char trace_show_title[] = "        TIME WHO                TICKS KIND              INSTRUCTION              DETAIL";
 
 void trace_show_time(const struct trace_machine *m, uint64_t tsc, char out[TRACE_SHOW_SIZE])
 {
     uint64_t hz = m->tsc_hz ? m->tsc_hz : 1;
     uint64_t fraction = tsc % hz * 1000000 / hz; /* below 2^64 up to 18 THz */
-    fmt_print(out, TRACE_SHOW_SIZE, "%llu.%06llu", (ull)(tsc / hz), (ull)fraction);
+    fmt_print(out, TRACE_SHOW_SIZE, "%lu.%06lu", (tsc / hz), fraction);
 }
 
 void trace_show_who(const struct trace_machine *m, const struct trace_record *r, char out[TRACE_SHOW_SIZE])
@@ -45,8 +43,8 @@ static const char *afterwards(const struct trace_record *r, unsigned size, char 
 }
 
 static void say_reason(const struct trace_record *r, char *out) { SAY("reason %u", r->info_high); }
-static void say_detail(const struct trace_record *r, char *out) { SAY("qualification %llx", (ull)r->info); }
-static void say_gpa(const struct trace_record *r, char *out)    { SAY("at %llx", (ull)r->info); }
+static void say_detail(const struct trace_record *r, char *out) { SAY("qualification %lx", r->info); }
+static void say_gpa(const struct trace_record *r, char *out)    { SAY("at %lx", r->info); }
 static void say_vector(const struct trace_record *r, char *out) { SAY("vector %x", BYTE(0)); }
 
 static void say_eax(const struct trace_record *r, char *out)
@@ -74,7 +72,7 @@ static void say_cr(const struct trace_record *r, char *out)
     if (BYTE(2) == VT_CR_CLTS)
         SAY("cr0: CLTS");
     else if (BYTE(2) == VT_CR_LMSW)
-        SAY("cr0: LMSW %llx", (ull)(r->info >> 32 & 0xffff));
+        SAY("cr0: LMSW %lx", (r->info >> 32 & 0xffff));
     else
         SAY("cr%u %s %s", BYTE(0), r->kind == VT_EXIT_CR_READ ? "->" : "<-", registers[BYTE(1) & 15]);
 }
@@ -105,7 +103,7 @@ static const info_t infos[TRACE_INFOS] = {
 
 /* ---- the other types ------------------------------------------------------------------------------------------------- */
 
-static ull to_us(const struct trace_machine *m, uint64_t ticks)
+static uint64_t to_us(const struct trace_machine *m, uint64_t ticks)
 {
     uint64_t per_us = m->tsc_hz / 1000000;
     return per_us ? ticks / per_us : ticks;
@@ -129,7 +127,7 @@ static void say_run(const struct trace_machine *m, const struct trace_record *r,
 {
     char who[TRACE_SHOW_SIZE];
     const struct trace_record before = { .partition = (uint8_t)r->rip, .vcpu = (uint8_t)(r->rip >> 8) };
-    SAY("for %llu us at most", to_us(m, r->info - r->tsc));
+    SAY("for %lu us at most", to_us(m, r->info - r->tsc));
     if (!r->kind)
         return;
     trace_show_who(m, &before, who);
@@ -139,7 +137,7 @@ static void say_run(const struct trace_machine *m, const struct trace_record *r,
 static void say_leave(const struct trace_machine *m, const struct trace_record *r, char *out)
 {
     static const char *const why[] = { "its turn is over", "it waits for an event", "its partition does not run" };
-    SAY("after %llu us: %s", to_us(m, r->info), r->kind < ARRAY_SIZE(why) ? why[r->kind] : "?");
+    SAY("after %lu us: %s", to_us(m, r->info), r->kind < ARRAY_SIZE(why) ? why[r->kind] : "?");
 }
 
 static void say_idle(const struct trace_machine *m, const struct trace_record *r, char *out)
@@ -147,17 +145,17 @@ static void say_idle(const struct trace_machine *m, const struct trace_record *r
     if (r->info == UINT64_MAX)
         SAY("until an interrupt");
     else
-        SAY("for %llu us at most", to_us(m, r->info - r->tsc));
+        SAY("for %lu us at most", to_us(m, r->info - r->tsc));
 }
 
 static void say_wake(const struct trace_machine *m, const struct trace_record *r, char *out)
 {
-    SAY("requests %llx", (ull)r->info);
+    SAY("requests %lx", r->info);
 }
 
 static void say_steal(const struct trace_machine *m, const struct trace_record *r, char *out)
 {
-    SAY("from CPU %llu", (ull)r->info);
+    SAY("from CPU %lu", r->info);
 }
 
 static void say_interrupt(const struct trace_machine *m, const struct trace_record *r, char *out)
@@ -168,7 +166,7 @@ static void say_interrupt(const struct trace_machine *m, const struct trace_reco
 
 static void say_timer(const struct trace_machine *m, const struct trace_record *r, char *out)
 {
-    SAY("%llu ticks late", (ull)r->info);
+    SAY("%lu ticks late", r->info);
 }
 
 static void say_line(const struct trace_machine *m, const struct trace_record *r, char *out)

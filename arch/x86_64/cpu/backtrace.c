@@ -28,7 +28,7 @@ const char *backtrace_name(char *buf, size_t size, uint64_t address)
 {
     const struct symbol *s = in_text(address) ? symbol_find(address) : NULL;
     if (s)
-        fmt_print(buf, size, "%s+0x%llx", s->name, (unsigned long long)(address - s->addr));
+        fmt_print(buf, size, "%s+0x%lx", s->name, address - s->addr);
     else
         fmt_print(buf, size, "?");
     return buf;
@@ -37,7 +37,7 @@ const char *backtrace_name(char *buf, size_t size, uint64_t address)
 static void frame_log(unsigned depth, uint64_t address, uint64_t lookup)
 {
     char name[BACKTRACE_NAME_SIZE];
-    log_emergency("  #%-2u %016llx %s", depth, (unsigned long long)address, backtrace_name(name, sizeof name, lookup));
+    log_emergency("  #%-2u %016lx %s", depth, address, backtrace_name(name, sizeof name, lookup));
 }
 
 static uint64_t frameless_caller(uint64_t rbp, uint64_t rsp)
@@ -71,12 +71,12 @@ void backtrace_show(const struct backtrace *b)
     log_emergency("backtrace:");
     frame_log(0, b->address[0], b->address[0]);
     if (b->frameless)
-        log_emergency("  #?  %016llx %s (on top of the stack)", (unsigned long long)b->frameless,
+        log_emergency("  #?  %016lx %s (on top of the stack)", b->frameless,
                       backtrace_name(name, sizeof name, b->frameless - 1));
     for (unsigned depth = 1; depth < b->count; depth++)
         frame_log(depth, b->address[depth], b->address[depth] - 1); /* a call may be its function's last instruction */
     if (b->broken_at)
-        log_emergency("  the chain of frame pointers goes on at %016llx", (unsigned long long)b->broken_at);
+        log_emergency("  the chain of frame pointers goes on at %016lx", b->broken_at);
 }
 
 void backtrace_log(uint64_t rip, uint64_t rbp, uint64_t rsp)

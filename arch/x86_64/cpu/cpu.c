@@ -6,8 +6,6 @@
 #include "arch/x86_64/cpu/tsc.h"
 #include "hv/lib/log.h"
 
-typedef unsigned long long ull;
-
 void cpu_init_boot(void)
 {
     cpu_features_read(&cpu_features);
@@ -61,7 +59,7 @@ void cpu_report_all(void)
     };
     for (unsigned i = 0; i < pcpu_count(); i++) {
         struct pcpu *p = pcpu_at(i);
-        log_line("cpu %u: APIC ID %u, %s, stack below %016llx", p->index, p->apic_id,
-                 states[atomic_load_explicit(&p->state, memory_order_acquire)], (ull)(uintptr_t)p->stack_top);
+        log_line("cpu %u: APIC ID %u, %s, stack below %016lx", p->index, p->apic_id,
+                 states[atomic_load_explicit(&p->state, memory_order_acquire)], (uintptr_t)p->stack_top);
     }
 }

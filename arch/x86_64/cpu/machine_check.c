@@ -3,8 +3,6 @@
 #include "arch/x86_64/isa/cpuid.h"
 #include "arch/x86_64/isa/msr.h"
 
-typedef unsigned long long ull;
-
 static bool has_banks(void)
 {
     return cpuid(CPUID_FEATURES, 0).edx & CPUID_1_EDX_MCA;
@@ -21,12 +19,12 @@ void machine_check_log(void (*say)(const char *format, ...))
         say("machine check: this CPU has no banks to tell more");
         return;
     }
-    say("machine check: MCG_STATUS %llx, %u banks", (ull)rdmsr(IA32_MCG_STATUS), bank_count());
+    say("machine check: MCG_STATUS %lx, %u banks", rdmsr(IA32_MCG_STATUS), bank_count());
     for (unsigned i = 0; i < bank_count(); i++) {
         uint64_t status = rdmsr(IA32_MC0_STATUS + 4 * i);
         if (status & MC_STATUS_VAL)
-            say("  bank %u: status %016llx address %016llx", i, (ull)status,
-                status & MC_STATUS_ADDRV ? (ull)rdmsr(IA32_MC0_ADDR + 4 * i) : 0);
+            say("  bank %u: status %016lx address %016lx", i, status,
+                status & MC_STATUS_ADDRV ? rdmsr(IA32_MC0_ADDR + 4 * i) : 0);
     }
 }
 

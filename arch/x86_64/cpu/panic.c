@@ -10,8 +10,6 @@
 #include "hv/lib/fmt.h"
 #include "hv/lib/log.h"
 
-typedef unsigned long long ull;
-
 static void (*panic_hook)(void);
 static void (*panic_end)(void);
 static struct pcpu *_Atomic panicking; /* the CPU that speaks; set once */
@@ -70,17 +68,17 @@ static void begin(void)
 
 static void log_registers(const struct trap_frame *f)
 {
-    log_emergency("rip %016llx rsp %016llx rbp %016llx rflags %08llx", (ull)f->rip, (ull)f->rsp, (ull)f->rbp, (ull)f->rflags);
-    log_emergency("rax %016llx rbx %016llx rcx %016llx rdx %016llx", (ull)f->rax, (ull)f->rbx, (ull)f->rcx, (ull)f->rdx);
-    log_emergency("rsi %016llx rdi %016llx r8  %016llx r9  %016llx", (ull)f->rsi, (ull)f->rdi, (ull)f->r8, (ull)f->r9);
-    log_emergency("r10 %016llx r11 %016llx r12 %016llx r13 %016llx", (ull)f->r10, (ull)f->r11, (ull)f->r12, (ull)f->r13);
-    log_emergency("r14 %016llx r15 %016llx cs %04llx ss %04llx", (ull)f->r14, (ull)f->r15, (ull)f->cs, (ull)f->ss);
+    log_emergency("rip %016lx rsp %016lx rbp %016lx rflags %08lx", f->rip, f->rsp, f->rbp, f->rflags);
+    log_emergency("rax %016lx rbx %016lx rcx %016lx rdx %016lx", f->rax, f->rbx, f->rcx, f->rdx);
+    log_emergency("rsi %016lx rdi %016lx r8  %016lx r9  %016lx", f->rsi, f->rdi, f->r8, f->r9);
+    log_emergency("r10 %016lx r11 %016lx r12 %016lx r13 %016lx", f->r10, f->r11, f->r12, f->r13);
+    log_emergency("r14 %016lx r15 %016lx cs %04lx ss %04lx", f->r14, f->r15, f->cs, f->ss);
 }
 
 static void log_control_registers(void)
 {
-    log_emergency("cr0 %08llx cr2 %016llx cr3 %08llx cr4 %08llx efer %04llx", (ull)read_cr0(), (ull)read_cr2(),
-                  (ull)read_cr3(), (ull)read_cr4(), (ull)rdmsr(IA32_EFER));
+    log_emergency("cr0 %08lx cr2 %016lx cr3 %08lx cr4 %08lx efer %04lx", read_cr0(), read_cr2(),
+                  read_cr3(), read_cr4(), rdmsr(IA32_EFER));
 }
 
 NORETURN void panic(const char *format, ...)
@@ -103,8 +101,8 @@ NORETURN void panic(const char *format, ...)
 
 static const char *page_fault_detail(char *buf, size_t size, uint64_t error, uint64_t address)
 {
-    fmt_print(buf, size, ": %s of %016llx, %s%s", error & PF_I ? "execution" : error & PF_W ? "write" : "read",
-              (ull)address, error & PF_RSVD ? "reserved bit set" : error & PF_P ? "not permitted" : "not mapped",
+    fmt_print(buf, size, ": %s of %016lx, %s%s", error & PF_I ? "execution" : error & PF_W ? "write" : "read",
+              address, error & PF_RSVD ? "reserved bit set" : error & PF_P ? "not permitted" : "not mapped",
               address < PAGE_SIZE ? " (null pointer)" : "");
     return buf;
 }
@@ -123,9 +121,9 @@ NORETURN void panic_exception(const struct trap_frame *f)
     begin();
     if (f->vector == EXC_PF)
         page_fault_detail(detail, sizeof detail, f->error_code, cr2);
-    log_emergency("PANIC on CPU %u: %s%s%s (vector %llu, error code 0x%llx) at %s", pcpu_this()->index,
+    log_emergency("PANIC on CPU %u: %s%s%s (vector %lu, error code 0x%lx) at %s", pcpu_this()->index,
                   is_stack_overflow(f) ? "stack overflow: " : "", exception_name((unsigned)f->vector), detail,
-                  (ull)f->vector, (ull)f->error_code, backtrace_name(name, sizeof name, f->rip));
+                  f->vector, f->error_code, backtrace_name(name, sizeof name, f->rip));
     log_registers(f);
     if (f->vector == EXC_MC && !again)
         machine_check_log(log_emergency);

@@ -63,8 +63,8 @@ static void tsc_adopt(void)
 static void tsc_compare(const struct pcpu *p, uint64_t before, uint64_t after)
 {
     if (p->tsc_online < before || p->tsc_online > after)
-        log_line("cpu %u: its TSC is %llu us %s the boot CPU's: times of different CPUs do not compare", p->index,
-                 (unsigned long long)(tsc_to_ns(p->tsc_online < before ? before - p->tsc_online : p->tsc_online - after) / 1000),
+        log_line("cpu %u: its TSC is %lu us %s the boot CPU's: times of different CPUs do not compare", p->index,
+                 tsc_to_ns(p->tsc_online < before ? before - p->tsc_online : p->tsc_online - after) / 1000,
                  p->tsc_online < before ? "behind" : "ahead of");
 }
 

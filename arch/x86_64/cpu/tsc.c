@@ -9,9 +9,7 @@
 
 struct tsc_scale tsc_scale;
 
-typedef unsigned long long ull;
-
-static ull khz(uint64_t hz)
+static uint64_t khz(uint64_t hz)
 {
     return (hz + 500) / 1000;
 }
@@ -44,7 +42,7 @@ static void cross_check(const struct clock_ref *refs, unsigned count, unsigned u
     uint64_t other;
     for (unsigned i = used + 1; i < count; i++)
         if (measure(&refs[i], &other)) {
-            log_line("tsc: %s says %llu kHz, which %s", refs[i].name, khz(other),
+            log_line("tsc: %s says %lu kHz, which %s", refs[i].name, khz(other),
                      calibrate_agrees(other, hz, AGREE_PER_MILLE) ? "agrees" : "DISAGREES: it is ignored");
             return;
         }
@@ -60,7 +58,7 @@ static uint64_t prefer_cpuid(uint64_t measured)
     if (claimed == 0)
         return measured;
     bool agrees = calibrate_agrees(claimed, measured, AGREE_PER_MILLE);
-    log_line("tsc: CPUID leaf 15h says %llu kHz: %s", khz(claimed),
+    log_line("tsc: CPUID leaf 15h says %lu kHz: %s", khz(claimed),
              agrees ? "used, the timer agrees within 1 %" : "ignored, the timer disagrees by more than 1 %");
     return agrees ? claimed : measured;
 }
@@ -71,7 +69,7 @@ bool tsc_calibrate(const struct clock_ref *refs, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         if (!measure(&refs[i], &hz) || hz < 1000)
             continue;
-        log_line("tsc: %llu kHz, measured with %s", khz(hz), refs[i].name);
+        log_line("tsc: %lu kHz, measured with %s", khz(hz), refs[i].name);
         cross_check(refs, count, i, hz);
         scale_set(prefer_cpuid(hz));
         if (cpuid(CPUID_EXT_MAX, 0).eax < CPUID_POWER_EXT ||

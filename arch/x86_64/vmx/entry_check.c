@@ -131,6 +131,6 @@ void entry_check_read_cpu(struct entry_check_cpu *cpu, uint64_t (*rdmsr)(void *c
 
 size_t entry_violation_print(char *buf, size_t size, const struct entry_violation *v)
 {
-    return fmt_print(buf, size, "%s = 0x%llx: %s%s%s (Intel SDM vol 3, \"%s\")", v->name, (unsigned long long)v->value,
+    return fmt_print(buf, size, "%s = 0x%lx: %s%s%s (Intel SDM vol 3, \"%s\")", v->name, v->value,
                      v->bit ? v->bit : "", v->bit ? ": " : "", v->rule, v->section);
 }
