@@ -111,18 +111,13 @@ static void release(struct page_allocator *a, const struct page_zone *z, uint64_
     push(a, z, block, order, zero);
 }
 
-/* Take a free block and cut it down to `order` around the page at `wanted`; true if the rest is all zeroes. */
-static bool carve(struct page_allocator *a, const struct page_zone *z, uint64_t block, uint64_t wanted, unsigned order)
+/* Take a free block and cut it down to `order`, from its start; true if it is all zeroes. */
+static bool carve(struct page_allocator *a, const struct page_zone *z, uint64_t block, unsigned order)
 {
     struct page_frame was = *frame_in(a, z, block);
     take(a, z, block);
-    for (unsigned o = was.order; o-- > order;) {
-        uint64_t half = block + block_size(o);
-        bool upper = wanted >= half;
-        push(a, z, upper ? block : half, o, was.zero);
-        if (upper)
-            block = half;
-    }
+    for (unsigned o = was.order; o-- > order;)
+        push(a, z, block + block_size(o), o, was.zero);
     return was.zero;
 }
 
@@ -218,22 +213,13 @@ enum page_result page_init(struct page_allocator *a, uint64_t offset, page_bug_t
 
 /* ---- giving and taking back --------------------------------------------------------------------------------------- */
 
-enum page_result page_alloc(struct page_allocator *a, unsigned order, enum page_owner owner, hpa_t *block)
+/* Of the free block at `found` (0: there is none) its first part. The lock is held; not any more afterwards. */
+static enum page_result hand_out(struct page_allocator *a, uint64_t found, unsigned order, enum page_owner owner, hpa_t *block)
 {
-    uint64_t found = 0;
     bool zero = false;
-    if (order >= PAGE_ORDERS)
-        return PAGE_NONE;
-    spin_lock(&a->lock);
-    if (!injected_failure(a)) {
-        unsigned o = order;
-        while (o < PAGE_ORDERS && !a->first[o])
-            o++;
-        found = o < PAGE_ORDERS ? a->first[o] : 0;
-    }
     if (found) {
         const struct page_zone *z = zone_of(a, found);
-        zero = carve(a, z, found, found, order);
+        zero = carve(a, z, found, order);
         give(a, z, found, order, owner);
     }
     spin_unlock(&a->lock);
@@ -245,40 +231,32 @@ enum page_result page_alloc(struct page_allocator *a, unsigned order, enum page_
     return PAGE_OK;
 }
 
-/* The free block that holds the lowest free page; false if that page does not end by `limit`. */
-static bool find_lowest(const struct page_allocator *a, uint64_t limit, const struct page_zone **zone, uint64_t *block)
+enum page_result page_alloc(struct page_allocator *a, unsigned order, enum page_owner owner, hpa_t *block)
+{
+    unsigned o = order;
+    spin_lock(&a->lock);
+    while (o < PAGE_ORDERS && !a->first[o])
+        o++;
+    return hand_out(a, injected_failure(a) || o >= PAGE_ORDERS ? 0 : a->first[o], order, owner, block);
+}
+
+/* The free block that holds the lowest free page; 0 if that page does not end by `limit`. */
+static uint64_t find_lowest(const struct page_allocator *a, uint64_t limit)
 {
     for (const struct page_zone *z = a->zones; z < a->zones + a->zone_count; z++)
         for (uint64_t at = z->base; zone_has(z, at, PAGE_SIZE) && range_fits(at, PAGE_SIZE, limit);) {
             const struct page_frame *frame = frame_in(a, z, at);
-            if (frame->kind == FRAME_FREE) {
-                *zone = z;
-                *block = at;
-                return true;
-            }
+            if (frame->kind == FRAME_FREE)
+                return at;
             at += block_size(frame->order);
         }
-    return false;
+    return 0;
 }
 
 enum page_result page_alloc_below(struct page_allocator *a, uint64_t limit, enum page_owner owner, hpa_t *page)
 {
-    const struct page_zone *z;
-    uint64_t block;
-    bool zero = false;
     spin_lock(&a->lock);
-    bool found = !injected_failure(a) && find_lowest(a, limit, &z, &block);
-    if (found) {
-        zero = carve(a, z, block, block, PAGE_ORDER_4K);
-        give(a, z, block, PAGE_ORDER_4K, owner);
-    }
-    spin_unlock(&a->lock);
-    if (!found)
-        return PAGE_NONE;
-    if (!zero)
-        clear(a, block, PAGE_SIZE);
-    *page = HPA(block);
-    return PAGE_OK;
+    return hand_out(a, injected_failure(a) ? 0 : find_lowest(a, limit), PAGE_ORDER_4K, owner, page);
 }
 
 uint64_t page_free(struct page_allocator *a, hpa_t block)

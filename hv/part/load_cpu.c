@@ -1,4 +1,5 @@
 /* The boot vCPU's surroundings: descriptors, a stack, and page tables for those that start in long mode. */
+#include "arch/x86_64/mmu/pt_entry.h"
 #include "hv/part/load_job.h"
 
 #define STACK_SIZE PAGE_SIZE
@@ -10,13 +11,8 @@
 #define SELECTOR_CODE 0x10 /* where the Linux boot protocol wants them; nobody else minds */
 #define SELECTOR_DATA 0x18
 
-#define PTE_PRESENT  UINT64_C(0x01)
-#define PTE_WRITABLE UINT64_C(0x02)
-#define PTE_ACCESSED UINT64_C(0x20)
-#define PTE_DIRTY    UINT64_C(0x40)
-#define PTE_LARGE    UINT64_C(0x80)
-#define PTE_TABLE    (PTE_PRESENT | PTE_WRITABLE | PTE_ACCESSED)
-#define PTE_2MIB     (PTE_TABLE | PTE_DIRTY | PTE_LARGE)
+#define PTE_TABLE    ((uint64_t)PTE_P | PTE_W | PTE_A)
+#define PTE_2MIB     (PTE_TABLE | PTE_D | PTE_PS)
 #define MAPPED_GIB   4
 #define TABLE_PAGES  (2 + MAPPED_GIB)
 

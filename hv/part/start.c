@@ -79,24 +79,16 @@ enum {
     FLAT_CODE32 = 0xc09b, FLAT_CODE64 = 0xa09b, FLAT_DATA = 0xc093, REAL_CODE = 0x9b, REAL_DATA = 0x93, BUSY_TSS = 0x8b,
 };
 
-static void set_segment(struct vcpu *v, unsigned seg, uint16_t selector, uint64_t base, uint32_t limit, uint32_t access)
-{
-    vt.set(v->vt, VT_SELECTOR + seg, selector);
-    vt.set(v->vt, VT_BASE + seg, base);
-    vt.set(v->vt, VT_LIMIT + seg, limit);
-    vt.set(v->vt, VT_ACCESS + seg, access);
-}
-
 static void set_segments(struct vcpu *v, const struct load_cpu *c)
 {
     bool real = c->mode == LOAD_MODE_REAL16;
     uint32_t code = real ? REAL_CODE : c->mode == LOAD_MODE_LONG64 ? FLAT_CODE64 : FLAT_CODE32;
     uint32_t limit = real ? 0xffff : UINT32_MAX;
-    set_segment(v, VT_CS, c->cs, real ? (uint64_t)c->cs << 4 : 0, limit, code);
+    vcpu_set_segment(v, VT_CS, c->cs, real ? (uint64_t)c->cs << 4 : 0, limit, code);
     for (unsigned seg = VT_ES; seg <= VT_GS; seg++)
         if (seg != VT_CS)
-            set_segment(v, seg, c->data, real ? (uint64_t)c->data << 4 : 0, limit, real ? REAL_DATA : FLAT_DATA);
-    set_segment(v, VT_TR, 0, 0, 0xffff, BUSY_TSS);
+            vcpu_set_segment(v, seg, c->data, real ? (uint64_t)c->data << 4 : 0, limit, real ? REAL_DATA : FLAT_DATA);
+    vcpu_set_segment(v, VT_TR, 0, 0, 0xffff, BUSY_TSS);
     vt.set(v->vt, VT_GDTR_BASE, c->gdt_base);
     vt.set(v->vt, VT_GDTR_LIMIT, real ? 0xffff : c->gdt_limit);
     vt.set(v->vt, VT_IDTR_LIMIT, real ? 0x3ff : 0);

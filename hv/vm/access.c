@@ -1,4 +1,4 @@
-/* The guest's address space as its CPU sees it now. */
+/* The guest's segments and address space as its CPU sees them. */
 #include "arch/x86_64/isa/cr.h"
 #include "arch/x86_64/mmu/guest_walk.h"
 #include "hv/vm/vm.h"
@@ -38,4 +38,12 @@ void vcpu_paging(struct vcpu *v, struct guest_paging *out)
     struct vt_snapshot regs;
     vt.snapshot(v->vt, &regs);
     vcpu_paging_of(v, &regs, out);
+}
+
+void vcpu_set_segment(struct vcpu *v, unsigned seg, uint16_t selector, uint64_t base, uint32_t limit, uint32_t access)
+{
+    vt.set(v->vt, VT_SELECTOR + seg, selector);
+    vt.set(v->vt, VT_BASE + seg, base);
+    vt.set(v->vt, VT_LIMIT + seg, limit);
+    vt.set(v->vt, VT_ACCESS + seg, access);
 }

@@ -26,14 +26,6 @@ struct task_descriptor task_descriptor_of(uint64_t raw)
     };
 }
 
-static void set(struct vcpu *v, unsigned seg, uint16_t selector, uint64_t base, uint32_t limit, uint32_t access)
-{
-    vt.set(v->vt, VT_SELECTOR + seg, selector);
-    vt.set(v->vt, VT_BASE + seg, base);
-    vt.set(v->vt, VT_LIMIT + seg, limit);
-    vt.set(v->vt, VT_ACCESS + seg, access);
-}
-
 static enum linear_result refuse(struct loader *l, unsigned vector, uint16_t selector)
 {
     *l->fault = (struct vt_event){ .vector = (uint8_t)vector, .type = VT_EVENT_EXCEPTION, .has_error_code = true,
@@ -58,7 +50,7 @@ static enum linear_result load_ldtr(struct loader *l)
 {
     uint16_t selector = l->s->ldt;
     uint64_t raw, at;
-    set(l->v, VT_LDTR, selector, 0, 0, VT_ACCESS_UNUSABLE);
+    vcpu_set_segment(l->v, VT_LDTR, selector, 0, 0, VT_ACCESS_UNUSABLE);
     if (!(selector & ~SEL_RPL))
         return LINEAR_OK;
     if (selector & SEL_TI)
@@ -69,7 +61,7 @@ static enum linear_result load_ldtr(struct loader *l)
     struct task_descriptor d = task_descriptor_of(raw);
     if ((d.access & (ACCESS_S | ACCESS_TYPE)) != SYS_LDT || !(d.access & ACCESS_P))
         return refuse(l, EXC_TS, selector);
-    set(l->v, VT_LDTR, selector, d.base, d.limit, d.access);
+    vcpu_set_segment(l->v, VT_LDTR, selector, d.base, d.limit, d.access);
     return LINEAR_OK;
 }
 
@@ -105,7 +97,7 @@ static enum linear_result load_one(struct loader *l, unsigned seg)
     if (!(selector & ~SEL_RPL)) {
         if (seg == VT_CS || seg == VT_SS)
             return refuse(l, EXC_TS, selector);
-        set(l->v, seg, selector, 0, 0, VT_ACCESS_UNUSABLE);
+        vcpu_set_segment(l->v, seg, selector, 0, 0, VT_ACCESS_UNUSABLE);
         return LINEAR_OK;
     }
     enum linear_result r = fetch(l, selector, &raw, &at);
@@ -122,7 +114,7 @@ static enum linear_result load_one(struct loader *l, unsigned seg)
         if (r != LINEAR_OK)
             return r;
     }
-    set(l->v, seg, selector, d.base, d.limit, d.access | SEG_TYPE_ACCESSED);
+    vcpu_set_segment(l->v, seg, selector, d.base, d.limit, d.access | SEG_TYPE_ACCESSED);
     return LINEAR_OK;
 }
 
@@ -130,9 +122,9 @@ static enum linear_result load_one(struct loader *l, unsigned seg)
 static void load_selectors(struct loader *l)
 {
     for (unsigned seg = VT_ES; seg <= VT_GS; seg++)
-        set(l->v, seg, l->s->selector[seg], 0, 0, VT_ACCESS_UNUSABLE);
-    set(l->v, VT_CS, l->s->selector[VT_CS], 0, 0xffff, DUMMY_CODE | l->cpl << DPL_SHIFT);
-    set(l->v, VT_SS, l->s->selector[VT_SS], 0, 0xffff, DUMMY_DATA | l->cpl << DPL_SHIFT);
+        vcpu_set_segment(l->v, seg, l->s->selector[seg], 0, 0, VT_ACCESS_UNUSABLE);
+    vcpu_set_segment(l->v, VT_CS, l->s->selector[VT_CS], 0, 0xffff, DUMMY_CODE | l->cpl << DPL_SHIFT);
+    vcpu_set_segment(l->v, VT_SS, l->s->selector[VT_SS], 0, 0xffff, DUMMY_DATA | l->cpl << DPL_SHIFT);
 }
 
 enum linear_result task_load_segments(struct vcpu *v, const struct task_segments *s, struct vt_event *fault)
@@ -146,7 +138,7 @@ enum linear_result task_load_segments(struct vcpu *v, const struct task_segments
     for (unsigned i = 0; r == LINEAR_OK && i < ARRAY_SIZE(order); i++) {
         unsigned seg = order[i];
         if (s->vm86)
-            set(v, seg, s->selector[seg], (uint64_t)s->selector[seg] << 4, 0xffff, VM86_DATA);
+            vcpu_set_segment(v, seg, s->selector[seg], (uint64_t)s->selector[seg] << 4, 0xffff, VM86_DATA);
         else
             r = load_one(&l, seg);
     }

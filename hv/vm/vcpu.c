@@ -113,14 +113,6 @@ bool vcpu_create(struct partition *p, unsigned index)
     return true;
 }
 
-static void reset_segment(struct vcpu *v, unsigned seg, uint16_t selector, uint64_t base, uint32_t access)
-{
-    vt.set(v->vt, VT_SELECTOR + seg, selector);
-    vt.set(v->vt, VT_BASE + seg, base);
-    vt.set(v->vt, VT_LIMIT + seg, 0xffff);
-    vt.set(v->vt, VT_ACCESS + seg, access);
-}
-
 /* What INIT and RESET have in common: SDM vol 3, table "IA-32 and Intel 64 Processor States Following Power-up, Reset,
  * or INIT". */
 static void reset_registers(struct vcpu *v)
@@ -138,10 +130,10 @@ static void reset_registers(struct vcpu *v)
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         vt.set(v->vt, rows[i].field, rows[i].value);
     for (unsigned seg = VT_ES; seg <= VT_GS; seg++)
-        reset_segment(v, seg, 0, 0, ACCESS_DATA16);
-    reset_segment(v, VT_CS, 0xf000, 0xffff0000, ACCESS_CODE16);
-    reset_segment(v, VT_LDTR, 0, 0, ACCESS_LDT);
-    reset_segment(v, VT_TR, 0, 0, ACCESS_TSS);
+        vcpu_set_segment(v, seg, 0, 0, 0xffff, ACCESS_DATA16);
+    vcpu_set_segment(v, VT_CS, 0xf000, 0xffff0000, 0xffff, ACCESS_CODE16);
+    vcpu_set_segment(v, VT_LDTR, 0, 0, 0xffff, ACCESS_LDT);
+    vcpu_set_segment(v, VT_TR, 0, 0, 0xffff, ACCESS_TSS);
     v->nmi_pending = v->interrupt_kept = false;
     v->fetch_cache = (struct fetch_cache){ 0 };
     memset(v->device_pages, 0xff, sizeof v->device_pages);

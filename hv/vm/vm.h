@@ -245,6 +245,7 @@ void vcpu_destroy(struct vcpu *v);
 void vcpu_reset(struct vcpu *v);          /* power-on state; loaded nowhere or here */
 void vcpu_init_signal(struct vcpu *v);    /* INIT: as reset, but FPU and some MSRs stay */
 void vcpu_start_at(struct vcpu *v, uint8_t sipi_vector);
+void vcpu_set_segment(struct vcpu *v, unsigned seg, uint16_t selector, uint64_t base, uint32_t limit, uint32_t access);
 /* What its guest exits on from now on, on all its vCPUs; from any pCPU. What the CPU cannot switch is left out. */
 void partition_set_policy(struct partition *p, uint64_t controls);
 

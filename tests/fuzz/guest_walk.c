@@ -2,6 +2,7 @@
  * nothing at all if it fails or only probes), and says the same when it is done again.
  * covers: arch/x86_64/mmu/guest_walk.c
  * max_len: 160 */
+#include "arch/x86_64/isa/cr.h"
 #include "arch/x86_64/mmu/guest_walk.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -76,8 +77,8 @@ static void check(const struct guest_paging *p, enum guest_walk_result result, u
         FUZZ_CHECK(size == KiB(4) || size == MiB(2) || size == MiB(4) || (size == GiB(1) && p->huge_pages));
         FUZZ_CHECK(!(p->cr0 >> 31 & 1) || p->physical_bits >= 52 || !(out->gpa.raw >> MAX(p->physical_bits, 40)));
     } else if (result == GUEST_WALK_FAULT) {
-        FUZZ_CHECK(!(out->error_code & ~0x3fu) && !(access & GUEST_WRITE) == !(out->error_code & GUEST_FAULT_W));
-        FUZZ_CHECK(!(out->error_code & GUEST_FAULT_RSVD) || (out->error_code & GUEST_FAULT_P));
+        FUZZ_CHECK(!(out->error_code & ~0x3fu) && !(access & GUEST_WRITE) == !(out->error_code & PF_W));
+        FUZZ_CHECK(!(out->error_code & PF_RSVD) || (out->error_code & PF_P));
     } else if (result == GUEST_WALK_NO_MEMORY) {
         FUZZ_CHECK(out->gpa.raw >= RAM_SIZE);
     }

@@ -103,5 +103,6 @@
 #define PF_U    (1u << 2)
 #define PF_RSVD (1u << 3)
 #define PF_I    (1u << 4)
+#define PF_PK   (1u << 5)
 
 #endif

@@ -74,10 +74,10 @@ static void find_blamed(struct guest_path *out)
         out->problem = "lies outside of its memory";
     else if (!(last->value & PTE_P))
         out->problem = "is not present";
-    else if (error & GUEST_FAULT_RSVD)
+    else if (error & PF_RSVD)
         out->problem = "has a reserved bit set";
-    else if ((error & GUEST_FAULT_PK) || (!((error & GUEST_FAULT_U) && blame(out, PTE_U, false, "is for the supervisor only")) &&
-                                          !((error & GUEST_FAULT_W) && blame(out, PTE_W, false, "is not writable")) &&
+    else if ((error & PF_PK) || (!((error & PF_U) && blame(out, PTE_U, false, "is for the supervisor only")) &&
+                                          !((error & PF_W) && blame(out, PTE_W, false, "is not writable")) &&
                                           !blame(out, PTE_NX, true, "is not executable")))
         out->problem = "is refused by SMEP, SMAP or a protection key";
 }

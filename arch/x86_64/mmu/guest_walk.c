@@ -3,22 +3,10 @@
  * 4-level walk that needs no such bit and that no finer rule could refuse, which nearly all walks are. */
 #include "arch/x86_64/mmu/guest_walk.h"
 
-enum { CR0_WP = 1u << 16 };
-#define CR0_PG (UINT64_C(1) << 31)
-enum { CR4_PSE = 1u << 4, CR4_PAE = 1u << 5, CR4_LA57 = 1u << 12, CR4_SMEP = 1u << 20, CR4_SMAP = 1u << 21, CR4_PKE = 1u << 22 };
-enum { EFER_LMA = 1u << 10, EFER_NXE = 1u << 11 };
-enum { RFLAGS_AC = 1u << 18 };
+#include "arch/x86_64/isa/cr.h"
+#include "arch/x86_64/isa/msr.h"
+#include "arch/x86_64/mmu/pt_entry.h"
 
-enum entry_bit {
-    ENTRY_P  = 1u << 0,
-    ENTRY_W  = 1u << 1,
-    ENTRY_U  = 1u << 2,
-    ENTRY_A  = 1u << 5,
-    ENTRY_D  = 1u << 6,
-    ENTRY_PS = 1u << 7,
-};
-#define ENTRY_NX      (UINT64_C(1) << 63)
-#define ENTRY_ADDRESS UINT64_C(0x000ffffffffff000)
 #define BITS(high, low) ((UINT64_MAX >> (63 - (high))) & (UINT64_MAX << (low)))
 
 #define MAX_LEVELS 5
@@ -73,18 +61,18 @@ static enum step descend64(struct walk *w, uint64_t table, unsigned shift, uint6
         if (!entry)
             return STEP_NO_MEMORY;
         uint64_t value = __atomic_load_n(entry, __ATOMIC_RELAXED);
-        if (!(value & ENTRY_P))
+        if (!(value & PTE_P))
             return STEP_NOT_PRESENT;
         if (value & reserved)
             return STEP_RESERVED;
         note(w, leaf->at, value);
-        leaf->rights &= value ^ ENTRY_NX;
+        leaf->rights &= value ^ PTE_NX;
         leaf->value = value;
         leaf->shift = shift;
-        table = leaf->frame = value & ENTRY_ADDRESS;
+        table = leaf->frame = value & PTE_ADDRESS;
         if (shift == PAGE_SHIFT)
             return STEP_OK;
-        if (value & ENTRY_PS)
+        if (value & PTE_PS)
             return large_is_valid(w->paging, value, shift) ? STEP_OK : STEP_RESERVED;
     }
 }
@@ -92,7 +80,7 @@ static enum step descend64(struct walk *w, uint64_t table, unsigned shift, uint6
 static uint64_t reserved64(const struct guest_paging *p)
 {
     uint64_t reserved = BITS(51, 0) & (UINT64_MAX << p->physical_bits);
-    return p->efer & EFER_NXE ? reserved : reserved | ENTRY_NX;
+    return p->efer & EFER_NXE ? reserved : reserved | PTE_NX;
 }
 
 /* The entry of the page-directory-pointer table: a register on VT-x, memory on AMD-V. */
@@ -107,10 +95,10 @@ static enum step pae_directory(struct walk *w, uint64_t *directory)
         if (!entry)
             return STEP_NO_MEMORY;
         value = __atomic_load_n(entry, __ATOMIC_RELAXED);
-        reserved &= ~(uint64_t)ENTRY_A; /* QEMU quirk: its TCG marks this entry accessed, too, and then does not mind */
+        reserved &= ~(uint64_t)PTE_A; /* QEMU quirk: its TCG marks this entry accessed, too, and then does not mind */
     }
-    *directory = value & ENTRY_ADDRESS;
-    if (!(value & ENTRY_P))
+    *directory = value & PTE_ADDRESS;
+    if (!(value & PTE_P))
         return STEP_NOT_PRESENT;
     return value & reserved ? STEP_RESERVED : STEP_OK;
 }
@@ -145,15 +133,15 @@ static enum step descend32(struct walk *w, struct leaf *leaf)
         if (!entry)
             return STEP_NO_MEMORY;
         leaf->value = __atomic_load_n(entry, __ATOMIC_RELAXED);
-        if (!(leaf->value & ENTRY_P))
+        if (!(leaf->value & PTE_P))
             return STEP_NOT_PRESENT;
         note(w, leaf->at, leaf->value);
-        leaf->rights &= leaf->value | ENTRY_NX; /* no such bit here: all may be executed */
+        leaf->rights &= leaf->value | PTE_NX; /* no such bit here: all may be executed */
         leaf->shift = shift;
         table = leaf->frame = leaf->value & BITS(31, 12);
         if (shift == PAGE_SHIFT)
             return STEP_OK;
-        if ((leaf->value & ENTRY_PS) && (w->paging->cr4 & CR4_PSE))
+        if ((leaf->value & PTE_PS) && (w->paging->cr4 & CR4_PSE))
             return leaf_4m(w->paging, leaf->value, leaf);
     }
 }
@@ -162,7 +150,7 @@ static enum step descend(struct walk *w, struct leaf *leaf)
 {
     const struct guest_paging *p = w->paging;
     if (p->efer & EFER_LMA)
-        return descend64(w, p->cr3 & ENTRY_ADDRESS, p->cr4 & CR4_LA57 ? 48 : 39, reserved64(p), leaf);
+        return descend64(w, p->cr3 & PTE_ADDRESS, p->cr4 & CR4_LA57 ? 48 : 39, reserved64(p), leaf);
     return p->cr4 & CR4_PAE ? descend_pae(w, leaf) : descend32(w, leaf);
 }
 
@@ -176,36 +164,36 @@ static uint32_t access_bits(const struct guest_paging *p, unsigned access)
 {
     uint32_t bits = 0;
     if (access & GUEST_WRITE)
-        bits |= GUEST_FAULT_W;
+        bits |= PF_W;
     if (is_user(p, access))
-        bits |= GUEST_FAULT_U;
+        bits |= PF_U;
     bool reports_fetch = (p->cr4 & CR4_SMEP) || ((p->cr4 & CR4_PAE) && (p->efer & EFER_NXE));
     if ((access & GUEST_FETCH) && reports_fetch)
-        bits |= GUEST_FAULT_I;
+        bits |= PF_I;
     return bits;
 }
 
 /* SDM vol 3, "Determination of Access Rights". */
 static bool rights_allow(const struct guest_paging *p, unsigned access, uint64_t rights)
 {
-    bool user_page = rights & ENTRY_U;
-    if ((access & GUEST_FETCH) && !(rights & ENTRY_NX))
+    bool user_page = rights & PTE_U;
+    if ((access & GUEST_FETCH) && !(rights & PTE_NX))
         return false;
     if (is_user(p, access))
-        return user_page && (!(access & GUEST_WRITE) || (rights & ENTRY_W));
+        return user_page && (!(access & GUEST_WRITE) || (rights & PTE_W));
     if (user_page) {
         if (access & GUEST_FETCH)
             return !(p->cr4 & CR4_SMEP);
         if ((p->cr4 & CR4_SMAP) && ((access & GUEST_IMPLICIT) || !(p->rflags & RFLAGS_AC)))
             return false;
     }
-    return !(access & GUEST_WRITE) || (rights & ENTRY_W) || !(p->cr0 & CR0_WP);
+    return !(access & GUEST_WRITE) || (rights & PTE_W) || !(p->cr0 & CR0_WP);
 }
 
 /* SDM vol 3, "Protection Keys": data accesses to user pages of IA-32e paging only. */
 static bool key_allows(const struct guest_paging *p, unsigned access, const struct leaf *leaf)
 {
-    if (!(p->cr4 & CR4_PKE) || !(p->efer & EFER_LMA) || !(leaf->rights & ENTRY_U) || (access & GUEST_FETCH))
+    if (!(p->cr4 & CR4_PKE) || !(p->efer & EFER_LMA) || !(leaf->rights & PTE_U) || (access & GUEST_FETCH))
         return true;
     uint32_t key = p->pkru >> (leaf->value >> 59 & 15) * 2;
     bool no_access = key & 1, no_write = key & 2;
@@ -216,7 +204,7 @@ static enum guest_walk_result fault(struct walk *w, enum step step, unsigned acc
                                     struct guest_translation *out)
 {
     static const uint32_t bits[] = {
-        [STEP_NOT_PRESENT] = 0, [STEP_RESERVED] = GUEST_FAULT_P | GUEST_FAULT_RSVD, [STEP_NO_MEMORY] = 0,
+        [STEP_NOT_PRESENT] = 0, [STEP_RESERVED] = PF_P | PF_RSVD, [STEP_NO_MEMORY] = 0,
     };
     out->gpa = GPA(leaf->at);
     out->error_code = bits[step] | access_bits(w->paging, access);
@@ -232,7 +220,7 @@ static enum guest_walk_result finish(struct walk *w, enum step step, unsigned ac
     bool key_ok = key_allows(w->paging, access, leaf);
     if (!rights_allow(w->paging, access, leaf->rights) || !key_ok) {
         out->gpa = GPA(leaf->at);
-        out->error_code = GUEST_FAULT_P | access_bits(w->paging, access) | (key_ok ? 0 : GUEST_FAULT_PK);
+        out->error_code = PF_P | access_bits(w->paging, access) | (key_ok ? 0 : PF_PK);
         return GUEST_WALK_FAULT;
     }
     uint64_t size = UINT64_C(1) << leaf->shift;
@@ -246,10 +234,10 @@ static bool mark(struct walk *w, unsigned access)
 {
     unsigned width = w->paging->cr4 & CR4_PAE ? sizeof(uint64_t) : sizeof(uint32_t);
     for (unsigned i = 0; i < w->seen_count; i++) {
-        uint64_t value = w->seen[i].value, wanted = value | ENTRY_A;
+        uint64_t value = w->seen[i].value, wanted = value | PTE_A;
         bool swapped = true;
         if (i == w->seen_count - 1 && (access & GUEST_WRITE))
-            wanted |= ENTRY_D;
+            wanted |= PTE_D;
         if (wanted != value && w->mem->cmpxchg(w->ctx, GPA(w->seen[i].at), width, value, wanted, &swapped) && !swapped)
             return false;
     }
@@ -290,13 +278,13 @@ walk_any(const struct guest_paging *paging, const struct guest_walk_mem *mem, vo
 /* Is this a plain success: allowed whatever the finer rules say, and no bit to be set? If in doubt, no. */
 static inline bool is_plain(const struct guest_paging *p, unsigned access, uint64_t all, uint64_t any, uint64_t leaf)
 {
-    if (!(all & ENTRY_A))
+    if (!(all & PTE_A))
         return false;
-    if ((access & GUEST_WRITE) && (!(all & ENTRY_W) || !(leaf & ENTRY_D)))
+    if ((access & GUEST_WRITE) && (!(all & PTE_W) || !(leaf & PTE_D)))
         return false;
-    if ((access & GUEST_FETCH) && (any & ENTRY_NX))
+    if ((access & GUEST_FETCH) && (any & PTE_NX))
         return false;
-    if (all & ENTRY_U)
+    if (all & PTE_U)
         return !(p->cr4 & (CR4_PKE | CR4_SMEP | CR4_SMAP)) || (p->cpl == 3 && !(p->cr4 & CR4_PKE) && !(access & GUEST_IMPLICIT));
     return p->cpl != 3 || (access & GUEST_IMPLICIT);
 }
@@ -313,7 +301,7 @@ static void leave_trail(struct guest_trail *trail, unsigned first, const uint64_
 static inline bool walk_plain(const struct guest_paging *p, const struct guest_walk_mem *mem, void *ctx, uint64_t address,
                               unsigned access, struct guest_translation *out, struct guest_trail *trail)
 {
-    uint64_t checked = reserved64(p) | ENTRY_P, table = p->cr3 & ENTRY_ADDRESS, all = UINT64_MAX, any = 0, value = 0;
+    uint64_t checked = reserved64(p) | PTE_P, table = p->cr3 & PTE_ADDRESS, all = UINT64_MAX, any = 0, value = 0;
     struct guest_window window = { 0 }, fresh; /* two, so that the one in use can live in registers */
     unsigned shift;
     if (!(p->efer & EFER_LMA) || (p->cr4 & CR4_LA57) || (uint64_t)((int64_t)(address << 16) >> 16) != address)
@@ -330,14 +318,14 @@ static inline bool walk_plain(const struct guest_paging *p, const struct guest_w
         value = __atomic_load_n(entry, __ATOMIC_RELAXED);
         if (trail)
             leave_trail(trail, (39 - shift) / 9, entry, value);
-        if (UNLIKELY((value & checked) != ENTRY_P))
+        if (UNLIKELY((value & checked) != PTE_P))
             return false;
         all &= value;
         any |= value;
-        table = value & ENTRY_ADDRESS;
+        table = value & PTE_ADDRESS;
         if (shift == PAGE_SHIFT)
             break;
-        if (UNLIKELY(value & ENTRY_PS)) {
+        if (UNLIKELY(value & PTE_PS)) {
             if (!large_is_valid(p, value, shift))
                 return false;
             break;

@@ -23,16 +23,6 @@ enum guest_access {
     GUEST_PROBE    = 1u << 3, /* leave accessed and dirty bits alone: for the monitor */
 };
 
-/* Page-fault error code: SDM vol 3, "Page-Fault Exceptions". */
-enum guest_fault {
-    GUEST_FAULT_P    = 1u << 0,
-    GUEST_FAULT_W    = 1u << 1,
-    GUEST_FAULT_U    = 1u << 2,
-    GUEST_FAULT_RSVD = 1u << 3,
-    GUEST_FAULT_I    = 1u << 4,
-    GUEST_FAULT_PK   = 1u << 5,
-};
-
 struct guest_paging {
     uint64_t cr0, cr3, cr4, efer;
     uint64_t rflags;           /* AC counts, with CR4.SMAP */
@@ -62,7 +52,7 @@ struct guest_walk_mem {
 struct guest_translation {
     gpa_t gpa;           /* OK: of the very address; NO_MEMORY: of the entry that could not be reached */
     uint64_t page_size;  /* OK: bytes up to which gpa is contiguous: 4 KiB, 2 MiB, 4 MiB, 1 GiB. Unpaged: 4 KiB */
-    uint32_t error_code; /* FAULT: enum guest_fault */
+    uint32_t error_code; /* FAULT: PF_P .. PF_PK (isa/cr.h) */
 };
 
 /* Translate one address. An access that crosses a page is two calls. Accessed and dirty bits are set as hardware

@@ -1,4 +1,4 @@
-/* The x86-64 page-table entry, as the host's tables and AMD's nested tables share it. Private to this folder.
+/* The x86-64 page-table entry, as the host's, the guests' and AMD's nested tables share it.
  * Intel SDM vol 3, "4-Level Paging and 5-Level Paging"; AMD APM vol 2, "Nested Paging". */
 #ifndef ARCH_X86_64_MMU_PT_ENTRY_H
 #define ARCH_X86_64_MMU_PT_ENTRY_H

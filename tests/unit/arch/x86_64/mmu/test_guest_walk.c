@@ -1,5 +1,6 @@
 /* The guest walk: facts from the manual one by one, then random tables against a slow walker written the plain way. */
 #include <string.h>
+#include "arch/x86_64/isa/cr.h"
 #include "arch/x86_64/mmu/guest_walk.h"
 #include "tests/unit/arch/x86_64/mmu/fake_pages.h"
 #include "tests/unit/test.h"
@@ -101,17 +102,17 @@ TEST(large_pages_translate_and_their_low_address_bits_are_reserved)
     CHECK_EQ(out.page_size, MiB(2));
     put64(entry[2], 0x40202000 | ALL | PS);
     CHECK_EQ(go(ADDRESS, GUEST_WRITE), GUEST_WALK_FAULT);
-    CHECK_EQ(out.error_code, GUEST_FAULT_P | GUEST_FAULT_RSVD | GUEST_FAULT_W);
+    CHECK_EQ(out.error_code, PF_P | PF_RSVD | PF_W);
     put64(entry[3], 0x80000000 | ALL | PS);
     CHECK_EQ(go(ADDRESS, GUEST_READ), GUEST_WALK_OK);
     CHECK_EQ(out.gpa.raw, 0x80000000 + ADDRESS % GiB(1));
     regs.huge_pages = false;
     CHECK_EQ(go(ADDRESS, GUEST_READ), GUEST_WALK_FAULT);
-    CHECK_EQ(out.error_code, GUEST_FAULT_P | GUEST_FAULT_RSVD);
+    CHECK_EQ(out.error_code, PF_P | PF_RSVD);
     long_mode();
     put64(entry[4], get64(entry[4]) | PS);
     CHECK_EQ(go(ADDRESS, GUEST_READ), GUEST_WALK_FAULT);
-    CHECK_EQ(out.error_code, GUEST_FAULT_P | GUEST_FAULT_RSVD);
+    CHECK_EQ(out.error_code, PF_P | PF_RSVD);
 }
 
 TEST(addresses_that_are_not_canonical_are_told_apart)
@@ -163,7 +164,7 @@ TEST(a_refused_access_sets_no_bits)
     long_mode();
     put64(entry[1], 0x5123000 | P | U);
     CHECK_EQ(go(ADDRESS, GUEST_WRITE), GUEST_WALK_FAULT);
-    CHECK_EQ(out.error_code, GUEST_FAULT_P | GUEST_FAULT_W);
+    CHECK_EQ(out.error_code, PF_P | PF_W);
     CHECK_EQ(get64(entry[1]) & (A | D), 0);
 }
 
@@ -183,7 +184,7 @@ TEST(an_entry_that_changes_meanwhile_is_judged_anew)
     changes_to_come = 1; /* takes the write permission away just before the bits are set */
     changed_at = (unsigned)entry[1];
     CHECK_EQ(go(ADDRESS, GUEST_WRITE), GUEST_WALK_FAULT);
-    CHECK_EQ(out.error_code, GUEST_FAULT_P | GUEST_FAULT_W);
+    CHECK_EQ(out.error_code, PF_P | PF_W);
     CHECK_EQ(get64(entry[1]), 0x5123000 | P);
     changes_to_come = 1000000; /* a guest that never stops does not keep us for ever */
     CHECK_EQ(go(ADDRESS, GUEST_READ), GUEST_WALK_OK);
@@ -216,7 +217,7 @@ TEST(a_32_bit_walk_translates_4_kib_and_4_mib_pages)
     CHECK_EQ(out.page_size, MiB(4));
     regs.physical_bits = 36; /* now bits 20:17 would be address bits 39:36 */
     CHECK_EQ(go(0xc0345678, GUEST_READ), GUEST_WALK_FAULT);
-    CHECK_EQ(out.error_code, GUEST_FAULT_P | GUEST_FAULT_RSVD);
+    CHECK_EQ(out.error_code, PF_P | PF_RSVD);
     put32(0x1000 + 0x300 * 4, 0x40000000 | 0x200000 | P | W | PS);
     CHECK_EQ(go(0xc0345678, GUEST_READ), GUEST_WALK_FAULT);
     regs.cr4 = 0; /* PS means nothing: a table at 0x40200000 */
@@ -234,10 +235,10 @@ TEST(a_pae_walk_takes_its_first_entry_from_registers_or_memory)
     CHECK_EQ(go(0xc0407abc, GUEST_READ), GUEST_WALK_OK);
     CHECK_EQ(out.gpa.raw, 0xf5123abc);
     CHECK_EQ(go(0xc0407abc, GUEST_FETCH), GUEST_WALK_FAULT);
-    CHECK_EQ(out.error_code, GUEST_FAULT_P | GUEST_FAULT_I);
+    CHECK_EQ(out.error_code, PF_P | PF_I);
     put64(0x1020 + 3 * 8, 0x2000 | P | W); /* W is reserved there */
     CHECK_EQ(go(0xc0407abc, GUEST_READ), GUEST_WALK_FAULT);
-    CHECK_EQ(out.error_code, GUEST_FAULT_P | GUEST_FAULT_RSVD);
+    CHECK_EQ(out.error_code, PF_P | PF_RSVD);
     regs.pdptes_loaded = true;
     CHECK_EQ(go(0xc0407abc, GUEST_READ), GUEST_WALK_FAULT);
     CHECK_EQ(out.error_code, 0);
@@ -246,7 +247,7 @@ TEST(a_pae_walk_takes_its_first_entry_from_registers_or_memory)
     CHECK_EQ(get64(0x3000 + 7 * 8) & D, D);
     put64(0x2000 + 2 * 8, 0x3000 | P | W | U | A | (UINT64_C(1) << 52)); /* ignored in long mode, reserved here */
     CHECK_EQ(go(0xc0407abc, GUEST_READ), GUEST_WALK_FAULT);
-    CHECK_EQ(out.error_code, GUEST_FAULT_P | GUEST_FAULT_RSVD);
+    CHECK_EQ(out.error_code, PF_P | PF_RSVD);
 }
 
 /* Who may do what, row by row. */
@@ -322,7 +323,7 @@ TEST(rights_are_the_and_of_all_levels)
         CHECK_EQ(out.error_code, 0x15);
         regs.efer &= ~(uint64_t)NXE; /* then the bit is reserved, and fetches are not told apart */
         CHECK_EQ(go(ADDRESS, GUEST_FETCH), GUEST_WALK_FAULT);
-        CHECK_EQ(out.error_code, GUEST_FAULT_P | GUEST_FAULT_U | GUEST_FAULT_RSVD);
+        CHECK_EQ(out.error_code, PF_P | PF_U | PF_RSVD);
     }
 }
 
