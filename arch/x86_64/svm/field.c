@@ -292,6 +292,7 @@ void svm_advance(struct vt_vcpu *vt, uint64_t rip)
     advance(svm_of(vt), rip);
 }
 
+/* Without next-RIP saving, as the registers are now. RIP itself: the instruction cannot be read. */
 static uint64_t next_rip(struct svm_vcpu *v)
 {
     if (v->vt.exit.raw == VMEXIT_IOIO)
@@ -308,18 +309,29 @@ unsigned svm_insn_length(struct vt_vcpu *vt)
     return next > v->vmcb->rip && next - v->vmcb->rip <= 15 ? (unsigned)(next - v->vmcb->rip) : 0;
 }
 
-static __attribute__((noinline)) void skip_by_length(struct svm_vcpu *v)
-{
-    advance(v, next_rip(v));
-}
-
 void svm_skip(struct vt_vcpu *vt)
 {
     struct svm_vcpu *v = svm_of(vt);
-    if (LIKELY(svm_caps.nrip))
-        advance(v, v->vmcb->nrip);
-    else
-        skip_by_length(v);
+    advance(v, v->vmcb->nrip);
+}
+
+/* The kinds whose handlers may call svm_skip(); some decode the instruction themselves, and settle what is wrong with it. */
+#define SKIPPED (VT_EXIT_BIT(CPUID) | VT_EXIT_BIT(HYPERCALL) | VT_EXIT_BIT(IO) | VT_EXIT_BIT(RDMSR) | VT_EXIT_BIT(WRMSR) | \
+                 VT_EXIT_BIT(HLT) | VT_EXIT_BIT(PAUSE) | VT_EXIT_BIT(XSETBV) | VT_EXIT_BIT(RDTSC) | VT_EXIT_BIT(INVLPG) | \
+                 VT_EXIT_BIT(WBINVD) | SKIPPED_AND_DECODED)
+#define SKIPPED_AND_DECODED (VT_EXIT_BIT(CR_INSN) | VT_EXIT_BIT(CR_WRITE) | VT_EXIT_BIT(CR_READ) | VT_EXIT_BIT(DR_ACCESS))
+
+/* A handler may change what the instruction was fetched with: CR0, CR3, EFER. So what comes behind it is found before. If its
+ * page was changed since the CPU fetched it, it is executed again: an exit in which nothing happened. */
+uint32_t svm_find_next(struct svm_vcpu *v, uint32_t kind)
+{
+    if (!(SKIPPED >> kind & 1))
+        return kind;
+    v->vmcb->nrip = next_rip(v);
+    if (LIKELY(v->vmcb->nrip != v->vmcb->rip) || SKIPPED_AND_DECODED >> kind & 1)
+        return kind;
+    svm_flush_linear(&v->vt);
+    return v->vt.exit.kind = VT_EXIT_HOST_EVENT;
 }
 
 uint32_t svm_pkru(struct vt_vcpu *vt)

@@ -17,7 +17,7 @@ static void settle(struct svm_vcpu *v)
     v->vmcb->tlb_control = TLB_NOTHING;
     if (v->nmi == SVM_NMI_IRET && !v->stepping && v->vmcb->rip != v->nmi_iret_rip)
         v->nmi = SVM_NMI_OPEN;
-    v->unsettled = v->nmi == SVM_NMI_IRET;
+    v->unsettled = v->nmi == SVM_NMI_IRET || !svm_caps.nrip;
 }
 
 /* Delivery of an event was cut short by this exit: keep it, so that it is repeated. Not INT n, INT3 and INTO: RIP is
@@ -50,7 +50,8 @@ static __attribute__((noinline)) uint32_t settle_and_decode(struct svm_vcpu *v)
         settle(v);
     if (v->vmcb->exitintinfo & EVENT_VALID)
         keep_event(v, v->vmcb->exitintinfo);
-    return decode(v, v->vmcb->exitcode);
+    uint32_t kind = decode(v, v->vmcb->exitcode);
+    return LIKELY(svm_caps.nrip) ? kind : svm_find_next(v, kind);
 }
 
 uint32_t svm_decode(struct svm_vcpu *v)

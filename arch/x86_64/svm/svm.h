@@ -41,7 +41,7 @@ struct svm_vcpu {
     uint8_t *tpr;           /* in the register page */
     uint8_t tpr_seen, v_tpr_seen; /* *tpr and V_TPR when they were last equal */
     bool event_set;         /* EVENTINJ is in use */
-    bool unsettled;         /* after the next exit settle() has something to do: an event, a flush, an IRET to watch */
+    bool unsettled;         /* after the next exit there is something to do: an event, a flush, an IRET to watch, no next RIP */
     bool interrupt_window;  /* V_IRQ and the VINTR intercept are on */
     bool v_irq_entered;     /* they were at the last entry (tcg.c) */
     bool stepping;          /* TF is ours: NMI window */
@@ -102,6 +102,9 @@ void svm_policy_init(struct svm_caps *c);
 
 /* run.c: v->vt.exit from the VMCB; returns its kind */
 uint32_t svm_decode(struct svm_vcpu *v);
+
+/* field.c: on a CPU that does not save the next RIP, straight after an exit of this kind; returns what the exit is now */
+uint32_t svm_find_next(struct svm_vcpu *v, uint32_t kind);
 
 /* exit.c */
 struct svm_exit_row {

@@ -42,6 +42,7 @@ enum vt_status svm_vcpu_create(const struct vt_vcpu_config *config, struct vt_vc
     v->tpr = v->config.apic_page + LAPIC_TPR_BYTE;
     v->state.xsave = (uint8_t *)v + XSAVE_OFFSET;
     guest_state_reset(&v->state);
+    v->unsettled = !svm_caps.nrip;
     svm_controls_setup(v);
     *out = &v->vt;
     return VT_OK;
