@@ -61,7 +61,7 @@ HOT_C := arch/x86_64/cpu/guest_state.c hv/sched/policy.c hv/dev/vlapic.c hv/dev/
   $(addprefix hv/dev/,bus.c vpic.c vpit.c vrtc.c vpm.c vuart.c vioapic.c vpci.c) \
   hv/plant_machine.c arch/x86_64/mmu/guest_walk.c arch/x86_64/emul/exec.c hv/mem/gmem.c hv/mem/gmem_access.c \
   $(addprefix arch/x86_64/svm/,vcpu.c run.c exit.c field.c inject.c cpu.c controls.c probe.c) \
-  $(addprefix hv/vm/,tracing.c dispatch.c run.c interrupt.c emulate.c fetch.c access.c operand.c linear.c exit_misc.c exit_io.c exit_msr.c exit_cr.c exit_mmio.c pv.c)
+  $(addprefix hv/vm/,tracing.c dispatch.c run.c interrupt.c emulate.c fetch.c access.c operand.c linear.c exit_misc.c exit_io.c exit_msr.c exit_cr.c exit_dr.c exit_mmio.c pv.c)
 HOT_CFLAGS := -fomit-frame-pointer $(if $(findstring clang,$(CC)),,-mpreferred-stack-boundary=3)
 $(HOT_C:%.c=$(B)/hv/%.o): HV_CFLAGS += $(HOT_CFLAGS)
 $(B)/hv/%.o: %.c
@@ -136,7 +136,7 @@ PURE_FILES += arch/x86_64/vt/policy.c
 PURE_FILES += hv/vm/cpuid.c $(wildcard arch/x86_64/vmx/entry_check*.c arch/x86_64/svm/entry_check*.c)
 PURE_FILES += $(wildcard hv/trace/explain*.c)
 PURE_FILES += hv/vm/access.c hv/vm/delivery.c hv/vm/exit_detail.c hv/vm/exit_info.c hv/vm/fetch.c hv/vm/look.c hv/vm/postmortem.c hv/vm/linear.c hv/vm/task_segment.c hv/vm/task_switch.c hv/vm/watch.c
-PURE_FILES += hv/vm/emulate.c hv/vm/exit_cr.c hv/vm/exit_descriptor.c hv/vm/exit_flags.c hv/vm/exit_tlb.c hv/vm/operand.c
+PURE_FILES += hv/vm/emulate.c hv/vm/exit_cr.c hv/vm/exit_descriptor.c hv/vm/exit_dr.c hv/vm/exit_flags.c hv/vm/exit_tlb.c hv/vm/lab.c hv/vm/operand.c
 PURE_C := $(PURE_FILES) $(filter-out hv/lib/str.c hv/part/create.c hv/part/start.c hv/part/life.c hv/part/control.c, $(sort $(foreach d,$(PURE_DIRS),$(wildcard $d/*.c))))
 SANITIZERS := $(if $(COVERAGE),,-fsanitize=address,undefined -fno-sanitize-recover=all)
 TEST_CFLAGS := -std=gnu11 -D_DEFAULT_SOURCE -DLOCK_ORDER_CHECKED=1 -O1 -g -I. -I$(B)/gen $(SANITIZERS) $(if $(COVERAGE),-w,$(WARN))

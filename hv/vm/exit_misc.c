@@ -105,33 +105,6 @@ enum vcpu_next exit_pause(struct vcpu *v, const struct vt_exit *exit)
     return VCPU_YIELD;
 }
 
-/* Did an instruction breakpoint fire? Enabled, of kind "execution", and among the causes. */
-static bool is_code_breakpoint(uint64_t dr7, uint64_t causes)
-{
-    for (unsigned i = 0; i < 4; i++)
-        if (causes >> i & 1 && dr7 >> (2 * i) & 3 && !(dr7 >> (DR7_RW_SHIFT + 4 * i) & 3))
-            return true;
-    return false;
-}
-
-/* What the CPU would have written before the handler runs, and did not because of the exit: SDM vol 3, "Debug
- * Exceptions". A trap that comes in the shadow of STI or MOV SS leaves a state that only a pending single step explains:
- * "Checks on Guest Non-Register State". */
-static void record_debug_exception(struct vcpu *v, uint64_t causes)
-{
-    uint64_t dr6 = vt.get(v->vt, VT_DR6), dr7 = vt.get(v->vt, VT_DR7), control = vt.get(v->vt, VT_DEBUGCTL);
-    vt.set(v->vt, VT_DR6, (dr6 & ~(uint64_t)(DR6_B0 | DR6_B1 | DR6_B2 | DR6_B3)) | causes);
-    vt.set(v->vt, VT_DR7, dr7 & ~DR7_GD);
-    /* Bochs quirk: RF is not in the saved flags, without which the breakpoint would fire for ever. */
-    if (is_code_breakpoint(dr7, causes))
-        vt.set(v->vt, VT_RFLAGS, vt.get(v->vt, VT_RFLAGS) | RFLAGS_RF);
-    if (vt.get(v->vt, VT_INTERRUPT_SHADOW) & (VT_SHADOW_STI | VT_SHADOW_MOV_SS) &&
-        vt.get(v->vt, VT_RFLAGS) & RFLAGS_TF && !(control & DEBUGCTL_BTF))
-        vt.set(v->vt, VT_PENDING_DEBUG, vt.get(v->vt, VT_PENDING_DEBUG) | DR6_BS);
-    if (control & (DEBUGCTL_BTF | DEBUGCTL_LBR))
-        vt.set(v->vt, VT_DEBUGCTL, control & ~(uint64_t)(DEBUGCTL_BTF | DEBUGCTL_LBR));
-}
-
 /* Nothing is known of the state that the error hit, so the guest ends even where it could go on. */
 static enum vcpu_next machine_check(struct vcpu *v)
 {
@@ -150,7 +123,7 @@ enum vcpu_next exit_exception(struct vcpu *v, const struct vt_exit *exit)
     if (UNLIKELY(vector == EXC_MC))
         return machine_check(v);
     if (vector == EXC_DB)
-        record_debug_exception(v, exit->qualification);
+        vcpu_record_debug_exception(v, exit->qualification);
     if (vector == EXC_PF)
         vt.set(v->vt, VT_CR2, exit->qualification);
     if (exit->exception.type >= VT_EVENT_PRIV_SOFT_EXCEPTION) { /* INT1, INT3, INTO: the handler returns behind it */
@@ -232,65 +205,6 @@ enum vcpu_next exit_random(struct vcpu *v, const struct vt_exit *exit)
 enum vcpu_next exit_undefined(struct vcpu *v, const struct vt_exit *exit)
 {
     vcpu_ud(v);
-    return VCPU_RESUME;
-}
-
-/* In the order of the CPU's checks: SDM vol 2, "MOV - Move to/from Debug Registers". True: it faulted. */
-static bool dr_access_faults(struct vcpu *v, unsigned number)
-{
-    uint64_t dr7 = vt.get(v->vt, VT_DR7);
-    if ((number == 4 || number == 5) && vt.get(v->vt, VT_CR4) & CR4_DE) {
-        vcpu_ud(v);
-    } else if (vcpu_cpl(v) != 0) {
-        vcpu_gp(v);
-    } else if (dr7 & DR7_GD) {
-        record_debug_exception(v, DR6_BD);
-        vcpu_exception(v, EXC_DB, false, 0);
-    } else {
-        return false;
-    }
-    return true;
-}
-
-/* False: #GP. */
-static bool write_dr(struct vcpu *v, unsigned number, uint64_t value)
-{
-    bool long_mode = vcpu_insn_mode(v) == INSN_MODE_64;
-    value = long_mode ? value : (uint32_t)value;
-    if (number >= 6 && value >> 32)
-        return false;
-    if (number == 7)
-        vt.set(v->vt, VT_DR7, (value & DR7_WRITABLE) | DR7_RESET);
-    else if (number == 6)
-        vt.set(v->vt, VT_DR6, (value & DR6_WRITABLE) | DR6_RESET);
-    else
-        vt.set(v->vt, VT_DR0 + number, value);
-    return true;
-}
-
-enum vcpu_next exit_dr_access(struct vcpu *v, const struct vt_exit *exit)
-{
-    unsigned number = exit->dr.number, gpr = exit->dr.gpr;
-    if (gpr == VT_GPR_COUNT) { /* the hardware does not tell */
-        const struct insn *in = operand_decode(v);
-        if (!in)
-            return VCPU_RESUME;
-        gpr = in->rm & 15;
-    }
-    if (dr_access_faults(v, number))
-        return VCPU_RESUME;
-    number = number == 4 || number == 5 ? number + 2 : number; /* with CR4.DE clear they are DR6 and DR7 */
-    enum vt_field field = number == 7 ? VT_DR7 : number == 6 ? VT_DR6 : VT_DR0 + number;
-    uint64_t rsp = vt.get(v->vt, VT_RSP_);
-    uint64_t *reg = gpr == VT_RSP ? &rsp : &v->vt->gpr[gpr];
-    if (exit->dr.read) {
-        *reg = vt.get(v->vt, field);
-    } else if (!write_dr(v, number, *reg)) {
-        vcpu_gp(v);
-        return VCPU_RESUME;
-    }
-    vt.set(v->vt, VT_RSP_, rsp);
-    vt.skip(v->vt);
     return VCPU_RESUME;
 }
 

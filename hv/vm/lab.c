@@ -15,7 +15,7 @@ static void note(struct vcpu *v, const struct vt_exit *exit)
     n->count++;
     n->kind = exit->kind;
     n->raw = exit->raw;
-    n->qualification = exit->qualification;
+    n->qualification = VT_EXITS_QUALIFIED >> exit->kind & 1 ? exit->qualification : 0;
     n->rip = vt.get(v->vt, VT_RIP);
     n->length = has_length(exit->kind) ? (uint8_t)vt.insn_length(v->vt) : 0;
 }

@@ -292,6 +292,7 @@ struct guest_paging;
 void vcpu_paging(struct vcpu *v, struct guest_paging *out);
 unsigned vcpu_cpl(struct vcpu *v);
 enum insn_mode vcpu_insn_mode(struct vcpu *v);
+void vcpu_record_debug_exception(struct vcpu *v, uint64_t causes); /* exit_dr.c: in DR6, DR7, DEBUGCTL; causes as DR6 */
 bool vcpu_load_cr3(struct vcpu *v, uint64_t value) MUST_CHECK; /* as MOV to CR3; false: #GP(0) */
 
 #endif

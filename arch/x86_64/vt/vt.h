@@ -69,6 +69,13 @@ enum vt_exit_kind {
     VT_EXIT_KINDS
 };
 
+/* Kinds with a qualification; that of another is what an earlier exit left. */
+#define VT_EXIT_BIT(kind) (UINT64_C(1) << VT_EXIT_##kind)
+#define VT_EXITS_QUALIFIED (VT_EXIT_BIT(IO) | VT_EXIT_BIT(MMIO) | VT_EXIT_BIT(CR_INSN) | VT_EXIT_BIT(CR_WRITE) | VT_EXIT_BIT(CR_READ) | \
+                            VT_EXIT_BIT(DR_ACCESS) | VT_EXIT_BIT(EXCEPTION) | VT_EXIT_BIT(NMI) | VT_EXIT_BIT(APIC_ACCESS) | \
+                            VT_EXIT_BIT(APIC_WRITE) | VT_EXIT_BIT(APIC_EOI) | VT_EXIT_BIT(INVLPG) | VT_EXIT_BIT(INVPCID) | \
+                            VT_EXIT_BIT(DESCRIPTOR) | VT_EXIT_BIT(TASK_SWITCH) | VT_EXIT_BIT(SIPI))
+
 enum vt_event_type { VT_EVENT_INTERRUPT = 0, VT_EVENT_NMI = 2, VT_EVENT_EXCEPTION = 3, VT_EVENT_SOFT_INTERRUPT = 4,
                      VT_EVENT_PRIV_SOFT_EXCEPTION = 5, VT_EVENT_SOFT_EXCEPTION = 6 };
 
@@ -93,7 +100,7 @@ struct vt_io {
 struct vt_exit {
     uint32_t kind;          /* enum vt_exit_kind */
     uint32_t raw;           /* the hardware's reason, for messages and the trace */
-    uint64_t qualification; /* the hardware's detail, for kinds that have one */
+    uint64_t qualification; /* the hardware's detail, for VT_EXITS_QUALIFIED */
     uint64_t rip;           /* of the guest, as it was at the exit */
     union {
         struct vt_io io;

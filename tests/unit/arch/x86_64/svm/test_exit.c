@@ -10,15 +10,19 @@
 
 struct cpu_features cpu_features;
 struct svm_caps svm_caps;
+uint32_t svm_find_next(struct svm_vcpu *vcpu, uint32_t kind) { return kind; }
 void svm_stop_stepping(struct svm_vcpu *v) { v->stepping = false; }
 
 static _Alignas(4096) struct vmcb vmcb;
 static uint8_t tpr;
 static struct svm_vcpu v;
 
+#define STALE UINT64_C(0x57a1e57a1e) /* the qualification of an exit before */
+
 static uint32_t kind_of(uint64_t code)
 {
     memset(&v, 0, sizeof v);
+    v.vt.exit.qualification = STALE;
     v.vmcb = &vmcb;
     v.tpr = &tpr;
     vmcb.exitcode = code;
@@ -58,6 +62,19 @@ TEST(every_code_has_a_kind_and_those_that_can_come_have_one_of_their_own)
         }
     }
     CHECK(known >= 32 + 32 + 39 && known < 256);
+}
+
+TEST(a_qualification_is_this_exits_own)
+{
+    memset(&vmcb, 0, sizeof vmcb);
+    for (unsigned assists = 0; assists < 2; assists++) {
+        svm_caps.decode_assists = assists;
+        for (uint64_t code = 0; code <= UINT16_MAX; code++) {
+            uint32_t kind = kind_of(code);
+            CHECK(!(VT_EXITS_QUALIFIED >> kind & 1) || v.vt.exit.qualification != STALE);
+        }
+    }
+    svm_caps.decode_assists = false;
 }
 
 /* Codes of 64 bits: a table of 165 rows must not be indexed by them. */

@@ -72,6 +72,19 @@ TEST(every_reason_of_the_manual_has_a_kind_or_is_listed_as_one_that_never_comes)
     }
 }
 
+TEST(a_qualification_is_this_exits_own)
+{
+    const uint64_t stale = UINT64_C(0x57a1e57a1e);
+    random_fields = false;
+    memset(vmcs, 0, sizeof vmcs);
+    for (uint32_t reason = 0; reason < VMX_EXIT_ROWS; reason++) {
+        memset(&v, 0, sizeof v);
+        v.vt.exit.qualification = stale;
+        uint32_t kind = vmx_decode(&v, reason);
+        CHECK(!(VT_EXITS_QUALIFIED >> kind & 1) || v.vt.exit.qualification != stale);
+    }
+}
+
 TEST(numbers_that_no_manual_defines_are_unknown)
 {
     unsigned unknown = 0;
