@@ -20,7 +20,7 @@ unsigned suggest_distance(const char *a, size_t a_len, const char *b)
         rows[0][j] = (unsigned)j;
     for (size_t i = 1; i <= a_len; i++) {
         unsigned *row = rows[i % 3], *above = rows[(i + 2) % 3], *above2 = rows[(i + 1) % 3];
-        row[0] = (unsigned)i;
+        unsigned nearest = row[0] = (unsigned)i;
         for (size_t j = 1; j <= b_len; j++) {
             bool same = lower(a[i - 1]) == lower(b[j - 1]);
             unsigned best = MIN(above[j] + 1, row[j - 1] + 1);
@@ -28,7 +28,10 @@ unsigned suggest_distance(const char *a, size_t a_len, const char *b)
             if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) && lower(a[i - 2]) == lower(b[j - 1]))
                 best = MIN(best, above2[j - 2] + 1);
             row[j] = best;
+            nearest = MIN(nearest, best);
         }
+        if (nearest > SUGGEST_MOST) /* no row after this one comes nearer again */
+            return SUGGEST_FAR;
     }
     return rows[a_len % 3][b_len];
 }

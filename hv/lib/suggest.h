@@ -8,7 +8,7 @@
 #define SUGGEST_MOST 3u
 
 /* The number of single-character insertions, deletions, replacements and swaps of neighbours that turn a into b,
- * letters of either case being equal; SUGGEST_FAR for words too long to compare, or too different in length to suggest one. */
+ * letters of either case being equal; SUGGEST_FAR for words too long to compare, or too different to suggest one. */
 #define SUGGEST_FAR 99u
 unsigned suggest_distance(const char *a, size_t a_len, const char *b);
 

@@ -6,10 +6,10 @@
 #include "hv/mem/gmem.h"
 #include "tests/fuzz/fuzz.h"
 
-#define LOW_PAGES  128u
+#define LOW_PAGES  48u
 #define PAGES      (LOW_PAGES + 16u)          /* and these up to the end of what may be RAM */
 #define END_FRAME  (UINT64_C(1) << 36)
-#define HOST_PAGES 256u
+#define HOST_PAGES 128u
 #define HOST_BASE  MiB(16)
 #define TAKEN      8u
 #define BUFFER     (3u * PAGE_SIZE)
@@ -101,7 +101,7 @@ static enum gmem_result expected_range(uint64_t gpa, uint64_t size)
 
 static void add(uint8_t op, struct fuzz_input *in)
 {
-    uint64_t gpa = pick_frame(in) * PAGE_SIZE, size = (fuzz_u8(in) & (op >> 5 == 7 ? 31 : 3)) * PAGE_SIZE, bytes = g.bytes;
+    uint64_t gpa = pick_frame(in) * PAGE_SIZE, size = (fuzz_u8(in) & (op >> 5 == 7 ? 15 : 3)) * PAGE_SIZE, bytes = g.bytes;
     bool tight = page_free_bytes(&pages) < size + 8 * PAGE_SIZE;
     size = gpa / PAGE_SIZE < LOW_PAGES ? MIN(size, LOW_PAGES * PAGE_SIZE - gpa) : size;
     size = op & 224 ? size : size | 8;
@@ -130,7 +130,7 @@ static void protect_range(uint64_t gpa, uint64_t size)
         state[page_of((gpa + at) / PAGE_SIZE)] = ROM;
 }
 
-/* A range; or every second page of many, so that there are more extents than a page holds. */
+/* A range; or every second page of many, so that there are many extents. */
 static void protect(uint8_t op, struct fuzz_input *in)
 {
     uint64_t frame = pick_frame(in), count = fuzz_u8(in) & 31;
@@ -296,13 +296,14 @@ static void check(void)
 
 static void start(void)
 {
-    static const struct page_range ranges[] = { { { HOST_BASE }, 96 * PAGE_SIZE }, { { HOST_BASE + 97 * PAGE_SIZE }, PAGE_SIZE },
-                                                { { HOST_BASE + 101 * PAGE_SIZE }, 155 * PAGE_SIZE } };
+    static const struct page_range ranges[] = { { { HOST_BASE }, 40 * PAGE_SIZE }, { { HOST_BASE + 41 * PAGE_SIZE }, PAGE_SIZE },
+                                                { { HOST_BASE + 45 * PAGE_SIZE }, 83 * PAGE_SIZE } };
     FUZZ_CHECK(page_init(&pages, (uint64_t)(uintptr_t)host - HOST_BASE, on_bug, ranges, ARRAY_SIZE(ranges)) == PAGE_OK);
     memset(taken, 0, sizeof taken);
     memset(state, NONE, sizeof state);
     failing = false;
     FUZZ_CHECK(gmem_create(&g, &pages) == GMEM_OK);
+    g.capacity = 8; /* a table that is soon full */
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

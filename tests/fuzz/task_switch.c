@@ -66,13 +66,13 @@ bool vcpu_load_cr3(struct vcpu *v, uint64_t value)
 /* The CPU's own accesses go to no device. */
 uint64_t vcpu_mmio_read(struct vcpu *v, gpa_t gpa, unsigned size)
 {
-    FUZZ_CHECK(!"a device is read");
+    FUZZ_CHECK(false && "a device is read");
     return 0;
 }
 
 void vcpu_mmio_write(struct vcpu *v, gpa_t gpa, unsigned size, uint64_t value)
 {
-    FUZZ_CHECK(!"a device is written");
+    FUZZ_CHECK(false && "a device is written");
 }
 
 void partition_fail(struct vcpu *v, const char *format, ...)
