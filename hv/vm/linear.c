@@ -73,11 +73,13 @@ static enum linear_result pass_part(const struct access *a, uint64_t linear, uin
 
 static enum linear_result pass(const struct access *a, uint64_t linear, uint8_t *buffer, size_t size)
 {
-    for (size_t part; size; size -= part, linear += part, buffer += a->what == PROBE ? 0 : part) {
+    for (size_t part; size; size -= part, linear += part) {
         part = linear_in_page(linear, size);
         enum linear_result r = pass_part(a, linear, buffer, part);
         if (r != LINEAR_OK)
             return r;
+        if (a->what != PROBE) /* then there is no buffer */
+            buffer += part;
     }
     return LINEAR_OK;
 }
