@@ -163,10 +163,9 @@ enum vcpu_next exit_cr_write(struct vcpu *v, const struct vt_exit *exit)
 {
     bool ok = LIKELY(exit->cr.how == VT_CR_MOV) ? write_cr(v, exit->cr.cr, gpr_value(v, exit->cr.gpr))
                                                 : write_parts_of_cr0(v, exit);
-    if (LIKELY(ok))
-        vt.skip(v->vt);
-    else
-        vcpu_gp(v);
+    if (UNLIKELY(!ok))
+        return fault_gp(v);
+    vt.skip(v->vt);
     return VCPU_RESUME;
 }
 
@@ -188,10 +187,8 @@ enum vcpu_next exit_cr_read(struct vcpu *v, const struct vt_exit *exit)
 static enum vcpu_next read_msw(struct vcpu *v, const struct insn *in)
 {
     uint64_t cr0 = vt.get(v->vt, VT_CR0);
-    if (vcpu_cpl(v) != 0 && vt.get(v->vt, VT_CR4) & CR4_UMIP) {
-        vcpu_gp(v);
-        return VCPU_RESUME;
-    }
+    if (vcpu_cpl(v) != 0 && vt.get(v->vt, VT_CR4) & CR4_UMIP)
+        return fault_gp(v);
     if (!(in->flags & INSN_MEM))
         operand_set_register(v, in->rm, in->opsize, cr0);
     else if (!operand_store(v, in, &cr0, sizeof(uint16_t)))
@@ -208,8 +205,7 @@ static enum vcpu_next write_msw(struct vcpu *v, const struct insn *in, struct vt
         return VCPU_RESUME;
     if (write_parts_of_cr0(v, exit))
         return operand_done(v, in);
-    vcpu_gp(v);
-    return VCPU_RESUME;
+    return fault_gp(v);
 }
 
 /* CR2 never does, and those that do not exist raise #UD. */
@@ -223,8 +219,7 @@ static __attribute__((noinline)) enum vcpu_next refuse_to_user(struct vcpu *v, c
 {
     if (in->op != INSN_MOV_TO_CR && in->op != INSN_MOV_FROM_CR && in->op != INSN_LMSW && in->op != INSN_CLTS)
         return operand_retry(v);
-    vcpu_gp(v);
-    return VCPU_RESUME;
+    return fault_gp(v);
 }
 
 enum vcpu_next exit_cr_insn(struct vcpu *v, const struct vt_exit *exit)
@@ -272,10 +267,8 @@ enum vcpu_next exit_xsetbv(struct vcpu *v, const struct vt_exit *exit)
     const uint64_t *g = v->vt->gpr;
     uint64_t value = (g[VT_RDX] << 32) | (uint32_t)g[VT_RAX];
     /* Emulators let the exit win over the privilege check. */
-    if (vcpu_cpl(v) != 0 || (uint32_t)g[VT_RCX] != 0 || !xcr0_is_legal(v, value)) {
-        vcpu_gp(v);
-        return VCPU_RESUME;
-    }
+    if (vcpu_cpl(v) != 0 || (uint32_t)g[VT_RCX] != 0 || !xcr0_is_legal(v, value))
+        return fault_gp(v);
     vt.set(v->vt, VT_XCR0, value);
     vt.skip(v->vt);
     return VCPU_RESUME;

@@ -89,12 +89,10 @@ enum vcpu_next exit_dr_access(struct vcpu *v, const struct vt_exit *exit)
     enum vt_field field = number == 7 ? VT_DR7 : number == 6 ? VT_DR6 : VT_DR0 + number;
     uint64_t rsp = vt.get(v->vt, VT_RSP_);
     uint64_t *reg = gpr == VT_RSP ? &rsp : &v->vt->gpr[gpr];
-    if (exit->dr.read) {
+    if (exit->dr.read)
         *reg = vt.get(v->vt, field);
-    } else if (!write_dr(v, number, *reg)) {
-        vcpu_gp(v);
-        return VCPU_RESUME;
-    }
+    else if (!write_dr(v, number, *reg))
+        return fault_gp(v);
     vt.set(v->vt, VT_RSP_, rsp);
     vt.skip(v->vt);
     return VCPU_RESUME;

@@ -158,10 +158,8 @@ static bool tsc_is_forbidden(struct vcpu *v)
 
 enum vcpu_next exit_rdtsc(struct vcpu *v, const struct vt_exit *exit)
 {
-    if (tsc_is_forbidden(v)) {
-        vcpu_gp(v);
-        return VCPU_RESUME;
-    }
+    if (tsc_is_forbidden(v))
+        return fault_gp(v);
     if (exit->tsc.aux)
         v->vt->gpr[VT_RCX] = (uint32_t)vt.get(v->vt, VT_TSC_AUX);
     uint64_t tsc = vm_guest_tsc(v);
@@ -174,8 +172,7 @@ enum vcpu_next exit_rdtsc(struct vcpu *v, const struct vt_exit *exit)
 /* The guest's CPUID says that there are no performance counters. */
 enum vcpu_next exit_rdpmc(struct vcpu *v, const struct vt_exit *exit)
 {
-    vcpu_gp(v);
-    return VCPU_RESUME;
+    return fault_gp(v);
 }
 
 /* INVD, WBINVD: guests' memory is cached and coherent, and no device bypasses the caches. */

@@ -30,16 +30,12 @@ enum vcpu_next exit_invpcid(struct vcpu *v, const struct vt_exit *exit)
         return operand_retry(v);
     uint64_t type = operand_register(v, in->reg & 15);
     type = in->mode == INSN_MODE_64 ? type : (uint32_t)type;
-    if (vcpu_cpl(v) != 0 || type > INVPCID_ALL) { /* emulators let the exit win over the privilege check */
-        vcpu_gp(v);
-        return VCPU_RESUME;
-    }
+    if (vcpu_cpl(v) != 0 || type > INVPCID_ALL) /* emulators let the exit win over the privilege check */
+        return fault_gp(v);
     if (!operand_load(v, in, descriptor, sizeof descriptor))
         return VCPU_RESUME;
-    if (!is_legal(v, type, descriptor)) {
-        vcpu_gp(v);
-        return VCPU_RESUME;
-    }
+    if (!is_legal(v, type, descriptor))
+        return fault_gp(v);
     vt.flush_linear(v->vt);
     return operand_done(v, in);
 }

@@ -18,46 +18,60 @@ struct exit_info {
 } __attribute__((aligned(4))); /* a row is found without a multiplication */
 extern const struct exit_info exit_infos[VT_EXIT_KINDS];
 
-/* exit_*.c, one file per subject */
-#define EXIT_HANDLER(name) enum vcpu_next exit_##name(struct vcpu *v, const struct vt_exit *exit)
-EXIT_HANDLER(cpuid);
-EXIT_HANDLER(hypercall);
-EXIT_HANDLER(io);
-EXIT_HANDLER(mmio);
-EXIT_HANDLER(apic_access);
-EXIT_HANDLER(apic_write);
-EXIT_HANDLER(apic_eoi);
-EXIT_HANDLER(tpr_below);
-EXIT_HANDLER(rdmsr);
-EXIT_HANDLER(wrmsr);
-EXIT_HANDLER(cr_insn);
-EXIT_HANDLER(cr_write);
-EXIT_HANDLER(cr_read);
-EXIT_HANDLER(dr_access);
-EXIT_HANDLER(xsetbv);
-EXIT_HANDLER(interrupt);
-EXIT_HANDLER(host_event);
-EXIT_HANDLER(timer);
-EXIT_HANDLER(window);
-EXIT_HANDLER(hlt);
-EXIT_HANDLER(pause);
-EXIT_HANDLER(exception);
-EXIT_HANDLER(nmi);
-EXIT_HANDLER(triple_fault);
-EXIT_HANDLER(rdtsc);
-EXIT_HANDLER(rdpmc);
-EXIT_HANDLER(invlpg);
-EXIT_HANDLER(invpcid);
-EXIT_HANDLER(descriptor);
-EXIT_HANDLER(random);
-EXIT_HANDLER(flags);
+/* X(kind, handler, what goes into the trace record): one row for each kind of VT_EXIT_LIST. The handlers are in exit_*.c, one file per
+ * subject. */
+#define EXIT_ROWS(X) \
+    X(CPUID, cpuid, THEN_EAX(EAX, gpr[VT_RAX])) \
+    X(HYPERCALL, hypercall, THEN_EAX(EAX, gpr[VT_RAX])) \
+    X(IO, io, THEN_EAX(IO, exit.io)) \
+    X(MMIO, mmio, PLAIN(GPA, exit.mem.gpa)) \
+    X(RDMSR, rdmsr, THEN_EAX(ECX, gpr[VT_RCX])) \
+    X(WRMSR, wrmsr, THEN_EAX(ECX, gpr[VT_RCX])) \
+    X(INTERRUPT, interrupt, PLAIN(VECTOR, exit.interrupt)) \
+    X(HOST_EVENT, host_event, REASON) \
+    X(TIMER, timer, REASON) \
+    X(INTERRUPT_WINDOW, window, REASON) \
+    X(NMI_WINDOW, window, REASON) \
+    X(HLT, hlt, REASON) \
+    X(PAUSE, pause, REASON) \
+    X(CR_INSN, cr_insn, REASON) \
+    X(CR_WRITE, cr_write, PLAIN(CR, exit.cr)) \
+    X(CR_READ, cr_read, PLAIN(CR, exit.cr)) \
+    X(DR_ACCESS, dr_access, PLAIN(DETAIL, exit.qualification)) \
+    X(XSETBV, xsetbv, THEN_EAX(ECX, gpr[VT_RCX])) \
+    X(EXCEPTION, exception, PLAIN(EXCEPTION, exit.exception)) \
+    X(NMI, nmi, REASON) \
+    X(TRIPLE_FAULT, triple_fault, REASON) \
+    X(APIC_WRITE, apic_write, PLAIN(APIC, exit.apic)) \
+    X(APIC_ACCESS, apic_access, PLAIN(APIC, exit.apic)) \
+    X(APIC_EOI, apic_eoi, PLAIN(DETAIL, exit.qualification)) \
+    X(TPR_BELOW, tpr_below, REASON) \
+    X(RDTSC, rdtsc, REASON) \
+    X(RDPMC, rdpmc, THEN_EAX(ECX, gpr[VT_RCX])) \
+    X(INVLPG, invlpg, PLAIN(DETAIL, exit.qualification)) \
+    X(INVPCID, invpcid, PLAIN(DETAIL, exit.qualification)) \
+    X(WBINVD, ignore, REASON) \
+    X(DESCRIPTOR, descriptor, PLAIN(DETAIL, exit.qualification)) \
+    X(FLAGS, flags, REASON) \
+    X(RDRAND, random, REASON) \
+    X(MWAIT, undefined, REASON) \
+    X(UNDEFINED, undefined, REASON) \
+    X(TASK_SWITCH, task_switch, PLAIN(TASK, exit.task)) \
+    X(INIT, init_signal, REASON) \
+    X(SIPI, init_signal, REASON) \
+    X(BAD_NESTED_PAGE, bad_nested_page, PLAIN(GPA, exit.mem.gpa)) \
+    X(ENTRY_FAILED, entry_failed, REASON) \
+    X(UNKNOWN, unknown, REASON)
 
-EXIT_HANDLER(ignore);
-EXIT_HANDLER(undefined);
-EXIT_HANDLER(task_switch);
-EXIT_HANDLER(init_signal);
-EXIT_HANDLER(bad_nested_page);
-EXIT_HANDLER(entry_failed);
-EXIT_HANDLER(unknown);
+#define EXIT_DECLARE(kind, handler, info) enum vcpu_next exit_##handler(struct vcpu *v, const struct vt_exit *exit);
+EXIT_ROWS(EXIT_DECLARE)
+#undef EXIT_DECLARE
+
+/* The end of a handler: the instruction faults. */
+static inline enum vcpu_next fault_gp(struct vcpu *v)
+{
+    vcpu_gp(v);
+    return VCPU_RESUME;
+}
 
 #endif
