@@ -40,6 +40,38 @@ FLAG_VM   equ 1 << 17
 
 %define LOW(x) (LOW_BASE + (x) - low_code)
 
+%macro FLAT_SEGMENTS 0
+    mov eax, DATA
+    mov ds, eax
+    mov es, eax
+    mov ss, eax
+%endmacro
+; From real mode: a pointer to the GDT, and where to go on.
+%macro TO_PROTECTED_MODE 2
+    cli
+    xor ax, ax
+    mov ds, ax
+    o32 lgdt [%1]
+    mov eax, cr0
+    or al, CR0_PE
+    mov cr0, eax
+    jmp dword CODE32:LOW(%2)
+%endmacro
+; From protected mode without paging, to the page tables of CR3_LONG: where to go on.
+%macro TO_LONG_MODE 1
+    mov eax, CR4_LONG
+    mov cr4, eax
+    mov eax, [CR3_LONG]
+    mov cr3, eax
+    mov ecx, IA32_EFER
+    rdmsr
+    or eax, EFER_LME
+    wrmsr
+    mov eax, CR0_LONG
+    mov cr0, eax
+    jmp CODE64:LOW(%1)
+%endmacro
+
 section .text
 bits 64
 ; low_trip(): the variables say where to. Does not return; it goes to world_back.
@@ -53,10 +85,7 @@ align 16
 low_code:
 bits 32
 from_long:
-    mov eax, DATA
-    mov ds, eax
-    mov es, eax
-    mov ss, eax
+    FLAT_SEGMENTS
     mov esp, LOW_STACK
     mov eax, cr0
     and eax, ~CR0_PG
@@ -169,39 +198,19 @@ sixteen:
 
 align 8
 low_real_back:              ; all interrupt vectors of real mode
-    cli
-    xor ax, ax
-    mov ds, ax
-    o32 lgdt [GDTR]
-    mov eax, cr0
-    or al, CR0_PE
-    mov cr0, eax
-    jmp dword CODE32:LOW(back32)
+    TO_PROTECTED_MODE GDTR, back32
 
 bits 32
 align 8
 back32:                     ; all gates of protected mode, and the task of #DF
     cli
-    mov eax, DATA
-    mov ds, eax
-    mov es, eax
-    mov ss, eax
+    FLAT_SEGMENTS
     mov esp, LOW_STACK
     mov eax, cr0
     and eax, ~CR0_PG
     mov cr0, eax
     lgdt [GDTR]
-    mov eax, CR4_LONG
-    mov cr4, eax
-    mov eax, [CR3_LONG]
-    mov cr3, eax
-    mov ecx, IA32_EFER
-    rdmsr
-    or eax, EFER_LME
-    wrmsr
-    mov eax, CR0_LONG
-    mov cr0, eax
-    jmp CODE64:LOW(back64)
+    TO_LONG_MODE back64
 bits 64
 back64:
     mov eax, DATA
@@ -213,30 +222,11 @@ back64:
 ; The second CPU comes in real mode to SIPI_BASE, where a jump leads here.
 bits 16
 second16:
-    cli
-    xor ax, ax
-    mov ds, ax
-    o32 lgdt [SECOND_GDTR]
-    mov eax, CR0_PE
-    mov cr0, eax
-    jmp dword CODE32:LOW(second32)
+    TO_PROTECTED_MODE SECOND_GDTR, second32
 bits 32
 second32:
-    mov eax, DATA
-    mov ds, eax
-    mov es, eax
-    mov ss, eax
-    mov eax, CR4_LONG
-    mov cr4, eax
-    mov eax, [CR3_LONG]
-    mov cr3, eax
-    mov ecx, IA32_EFER
-    rdmsr
-    or eax, EFER_LME
-    wrmsr
-    mov eax, CR0_LONG
-    mov cr0, eax
-    jmp CODE64:LOW(second64)
+    FLAT_SEGMENTS
+    TO_LONG_MODE second64
 bits 64
 second64:
     mov rsp, [abs SECOND_STACK]

@@ -4,6 +4,7 @@ bits 64
 default rel
 extern world_interrupt
 global world_entries, world_run_asm, world_back, world_enter, world_enter_user, world_far_jump
+%include "guests/lib/preserved.inc"
 
 CODE64    equ 0x08
 DATA      equ 0x10
@@ -52,12 +53,7 @@ entered:
 
 ; int world_run_asm(void (*action)(void), uint64_t *resume): -1, or the vector that ended it.
 world_run_asm:
-    push rbx
-    push rbp
-    push r12
-    push r13
-    push r14
-    push r15
+    PUSH_PRESERVED
     mov [rsi], rsp
     mov [resume_at], rsi
     call rdi
@@ -80,12 +76,7 @@ world_back:
     mov ds, eax
     mov es, eax
     mov eax, edi
-    pop r15
-    pop r14
-    pop r13
-    pop r12
-    pop rbp
-    pop rbx
+    POP_PRESERVED
     ret
 
 %macro LOAD_REGISTERS 0

@@ -3,17 +3,13 @@ bits 64
 default rel
 global run_enter, run_leave, row_end, row_target, row_next, run_stack_top, scratch, row_query, query_result
 extern query_by_vmmcall
+%include "guests/lib/preserved.inc"
 %include "guests/lab-pg/row.inc"
 
 section .text
 ; void run_enter(code rdi, cs rsi, ss rdx, rflags rcx): comes back by run_leave.
 run_enter:
-    push rbx
-    push rbp
-    push r12
-    push r13
-    push r14
-    push r15
+    PUSH_PRESERVED
     mov [resume_rsp], rsp
     lea rax, [run_stack_top]
     push rdx
@@ -41,12 +37,7 @@ run_enter:
 
 run_leave:
     mov rsp, [resume_rsp]
-    pop r15
-    pop r14
-    pop r13
-    pop r12
-    pop rbp
-    pop rbx
+    POP_PRESERVED
     cld
     ret
 
@@ -54,18 +45,7 @@ row_target:
     jmp [row_next]
 ; Nothing that could exit may come between the instruction and this: as exits.c asks, but at the row's own ring.
 row_query:
-    mov eax, LAST_EXIT
-    test byte [query_by_vmmcall], 1
-    jnz .amd
-    vmcall
-    jmp .store
-.amd:
-    vmmcall
-.store:
-    mov [query_result], rdi     ; struct exit_note
-    mov [query_result + 8], rsi
-    mov [query_result + 16], rcx
-    mov [query_result + 24], rdx
+    QUERY_LAST_EXIT rdi, rsi, rcx, rdx
 row_end:
     int INT_END
 

@@ -2,6 +2,7 @@
 default rel
 global task_enter, task_b, task_entries
 extern task_gdt, task_idt, outcome, exits_known, query_by_vmmcall, query_result, row_cr3
+%include "guests/lib/preserved.inc"
 %include "guests/lab-pg/row.inc"
 
 CR0_PG    equ 1 << 31
@@ -13,12 +14,7 @@ section .text
 bits 64
 ; void task_enter(code rdi, cs rsi, ss rdx, stack rcx)
 task_enter:
-    push rbx
-    push rbp
-    push r12
-    push r13
-    push r14
-    push r15
+    PUSH_PRESERVED
     mov [resume], rsp
     lgdt [gdt_pointer]
     jmp far dword [to_32]
@@ -90,18 +86,7 @@ leave_32:
     mov esp, resume
     cmp byte [exits_known], 0
     je .back
-    mov eax, LAST_EXIT          ; before anything else exits
-    test byte [query_by_vmmcall], 1
-    jnz .amd
-    vmcall
-    jmp .store
-.amd:
-    vmmcall
-.store:
-    mov [query_result], edi
-    mov [query_result + 8], esi
-    mov [query_result + 16], ecx
-    mov [query_result + 24], edx
+    QUERY_LAST_EXIT edi, esi, ecx, edx ; before anything else exits
 .back:
     push 2                      ; a CALL or an interrupt has set NT, and the next IRET would go back
     popfd
@@ -125,12 +110,7 @@ leave_32:
 bits 64
 in_64:
     mov rsp, [resume]
-    pop r15
-    pop r14
-    pop r13
-    pop r12
-    pop rbp
-    pop rbx
+    POP_PRESERVED
     ret
 
 section .data

@@ -2,23 +2,8 @@
 bits 64
 default rel
 global leak_spin, leak_spin_ax_dx
+%include "guests/lib/preserved.inc"
 
-%macro SAVE 0
-    push rbx
-    push rbp
-    push r12
-    push r13
-    push r14
-    push r15
-%endmacro
-%macro RESTORE 0
-    pop r15
-    pop r14
-    pop r13
-    pop r12
-    pop rbp
-    pop rbx
-%endmacro
 ; 1: `load` or `store`; RAX: the words
 %macro MOVE 2
   %ifidn %1, load
@@ -47,7 +32,7 @@ global leak_spin, leak_spin_ax_dx
 
 section .text
 leak_spin:
-    SAVE
+    PUSH_PRESERVED
     mov [words], rdi
     mov [gap], rsi
     rdtsc
@@ -67,7 +52,7 @@ leak_spin:
     jb .again
     mov rax, [words]
     PATTERN store
-    RESTORE
+    POP_PRESERVED
     ret
 
 leak_spin_ax_dx:

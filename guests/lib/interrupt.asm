@@ -3,6 +3,7 @@ bits 64
 default rel
 extern interrupt_c
 global interrupt_entries, interrupt_try_asm, interrupt_try_leave
+%include "guests/lib/preserved.inc"
 
 section .text
 %macro PUSH_ALL 0
@@ -73,12 +74,7 @@ interrupt_common:
 ; int interrupt_try_asm(attempt rdi, argument rsi, uint64_t *result rdx): what the C ABI preserves is put where
 ; interrupt_try_leave() finds it.
 interrupt_try_asm:
-    push rbx
-    push rbp
-    push r12
-    push r13
-    push r14
-    push r15
+    PUSH_PRESERVED
     push rdx
     mov [resume_rsp], rsp
     mov rax, rdi
@@ -99,12 +95,7 @@ interrupt_try_leave:
     mov eax, edi
     cld
 .pop:
-    pop r15
-    pop r14
-    pop r13
-    pop r12
-    pop rbp
-    pop rbx
+    POP_PRESERVED
     ret
 
 section .bss
