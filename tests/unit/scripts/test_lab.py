@@ -1,10 +1,13 @@
 #!/usr/bin/python3
 """Tests of scripts/lab: the holes that it cuts, the messages that it makes, and that every description fits the sources."""
+import contextlib
 import importlib.machinery
 import importlib.util
+import io
 import os
 import subprocess
 import sys
+import tempfile
 import unittest
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), *[os.pardir] * 3)
@@ -61,6 +64,19 @@ class Labs(unittest.TestCase):
         for first in ("static int h(", "static int", "return"):
             with self.assertRaises(SystemExit):
                 lab.cut(SOURCE, hole(first))
+
+    def test_a_lab_that_is_there_already_is_left_as_it_is_and_says_how_to_go_on(self):
+        one, place = lab.Lab("1"), lab.place_of
+        with tempfile.TemporaryDirectory() as tree:
+            lab.place_of = lambda _: tree
+            out = io.StringIO()
+            with contextlib.redirect_stdout(out):
+                lab.make(one)
+            lab.place_of = place
+            self.assertEqual(os.listdir(tree), [])
+        self.assertIn("is there already, with your work in it: nothing was changed.", out.getvalue())
+        self.assertIn("  grade  make grade-1\n", out.getvalue())
+        self.assertRegex(out.getvalue(), r"  anew   rm -r \S+ && make lab-1\n")
 
     def test_every_description_fits_the_sources(self):
         done = subprocess.run([os.path.join(ROOT, "scripts", "lab"), "check"], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
