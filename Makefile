@@ -135,7 +135,7 @@ PURE_FILES += drivers/uart.c drivers/fb.c drivers/font.c drivers/i8042.c drivers
 PURE_FILES += arch/x86_64/vt/policy.c
 PURE_FILES += hv/vm/cpuid.c $(wildcard arch/x86_64/vmx/entry_check*.c arch/x86_64/svm/entry_check*.c)
 PURE_FILES += $(wildcard hv/trace/explain*.c)
-PURE_FILES += hv/vm/access.c hv/vm/delivery.c hv/vm/exit_detail.c hv/vm/exit_info.c hv/vm/fetch.c hv/vm/look.c hv/vm/postmortem.c hv/vm/linear.c hv/vm/task_segment.c hv/vm/task_switch.c hv/vm/watch.c
+PURE_FILES += hv/vm/access.c hv/vm/delivery.c hv/vm/exit_cause.c hv/vm/exit_detail.c hv/vm/exit_info.c hv/vm/fetch.c hv/vm/look.c hv/vm/postmortem.c hv/vm/linear.c hv/vm/task_segment.c hv/vm/task_switch.c hv/vm/watch.c
 PURE_FILES += hv/vm/emulate.c hv/vm/exit_cr.c hv/vm/exit_descriptor.c hv/vm/exit_dr.c hv/vm/exit_flags.c hv/vm/exit_tlb.c hv/vm/lab.c hv/vm/operand.c
 PURE_C := $(PURE_FILES) $(filter-out hv/lib/str.c hv/part/create.c hv/part/start.c hv/part/life.c hv/part/control.c, $(sort $(foreach d,$(PURE_DIRS),$(wildcard $d/*.c))))
 SANITIZERS := $(if $(COVERAGE),,-fsanitize=address,undefined -fno-sanitize-recover=all)

@@ -76,6 +76,19 @@ static void guest_output(unsigned partition, enum vm_stream stream, uint8_t byte
     con_guest_write(&root.con, partition, stream == VM_OUTPUT_SERIAL ? CON_SERIAL : CON_DEBUG, (const char *)&byte, 1);
 }
 
+static const char *standstill(void *ctx, unsigned partition)
+{
+    const struct partition *p = partition < partition_count ? partitions[partition] : NULL;
+    if (!p)
+        return NULL;
+    switch (atomic_load(&p->state)) {
+    case PART_PAUSED:  return "is paused: the monitor's resume lets it go on";
+    case PART_STOPPED:
+    case PART_ENDED:   return "is stopped: the monitor's list says why, start boots it";
+    default:           return NULL;
+    }
+}
+
 static void say_to_log(void *ctx, const char *text)
 {
     log_line("%s", text);
@@ -100,7 +113,8 @@ static void self_check(void *ctx, const struct shell_printer *out)
 static void start_console(void)
 {
     const struct con_hooks hooks = {
-        .to_guest = guest_input, .to_monitor = shell_input, .redraw_monitor = shell_redraw, .ctx = &root.shell,
+        .to_guest = guest_input, .to_monitor = shell_input, .redraw_monitor = shell_redraw,
+        .standstill = standstill, .ctx = &root.shell,
     };
     con_init(&root.con, &hooks);
     root.ops = monitor_ops;

@@ -89,6 +89,9 @@ void monitor_measure(uint64_t now_ns)
     }
 }
 
+_Static_assert(sizeof ((struct shell_partition *)0)->state >= PARTITION_REASON_SIZE + sizeof "stopped: ", "no reason is cut");
+#define MONITOR_LINE (PARTITION_REASON_SIZE + 100) /* that, with a name */
+
 /* ---- queries ----------------------------------------------------------------------------------------------------- */
 
 static const struct config *asked_for;
@@ -141,7 +144,7 @@ static const char *control(void *ctx, size_t index, enum shell_action action)
 static void say(const struct shell_printer *out, const char *format, ...) PRINTF(2, 3);
 static void say(const struct shell_printer *out, const char *format, ...)
 {
-    char line[120];
+    char line[MONITOR_LINE];
     va_list args;
     va_start(args, format);
     fmt_vprint(line, sizeof line, format, args);
@@ -188,7 +191,7 @@ static void info(void *ctx, size_t index, const struct shell_printer *out)
     if (index >= partition_count || !partitions[index])
         return;
     const struct partition *p = partitions[index];
-    char state[128];
+    char state[sizeof ((struct shell_partition *)0)->state];
     partition_state_text(p, state, sizeof state);
     say(out, "%s: %s; %s (info %s fields: its %s)", p->name, state, vt.name, p->name, vt.dump_name);
     for (unsigned i = 0; i < p->vcpu_count; i++)

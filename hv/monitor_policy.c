@@ -22,15 +22,29 @@ static struct partition *find(size_t index)
     return index < partition_count ? partitions[index] : NULL;
 }
 
+static uint64_t kinds_by(unsigned control)
+{
+    return control < VT_CONTROL_EXCEPTION ? kinds_of[control] : KIND(EXCEPTION);
+}
+
+static bool others_make(uint64_t kinds, uint64_t others)
+{
+    for (unsigned c = 0; c < VT_CONTROLS; c++)
+        if (others >> c & 1 && kinds_by(c) & kinds)
+            return true;
+    return false;
+}
+
 bool monitor_control_state(void *ctx, size_t index, unsigned control, struct shell_control *out)
 {
     const struct vt_features *f = vt.features();
     const struct partition *p = find(index);
     if (!p)
         return false;
-    uint64_t kinds = control < VT_CONTROL_EXCEPTION ? kinds_of[control] : KIND(EXCEPTION);
-    bool on = atomic_load(&p->policy) >> control & 1;
+    uint64_t kinds = kinds_by(control), policy = atomic_load(&p->policy);
+    bool on = policy >> control & 1;
     *out = (struct shell_control){
+        .shared = others_make(kinds, (f->controls_fixed | (policy & f->controls_switched)) & ~(UINT64_C(1) << control)),
         .state = f->controls_fixed >> control & 1       ? SHELL_CONTROL_ALWAYS
                  : !(f->controls_switched >> control & 1) ? SHELL_CONTROL_NONE
                  : on                                     ? SHELL_CONTROL_ON

@@ -89,18 +89,6 @@ size_t monitor_trace(void *ctx, size_t partition, const struct trace_filter *fil
     return count;
 }
 
-/* Exits after which RIP is not at the instruction that made them, if one did. */
-static bool has_instruction(unsigned kind)
-{
-    static const bool without[VT_EXIT_KINDS] = {
-        [VT_EXIT_INTERRUPT] = true, [VT_EXIT_TIMER] = true, [VT_EXIT_HOST_EVENT] = true, [VT_EXIT_INTERRUPT_WINDOW] = true,
-        [VT_EXIT_NMI_WINDOW] = true, [VT_EXIT_NMI] = true, [VT_EXIT_APIC_WRITE] = true, [VT_EXIT_APIC_EOI] = true,
-        [VT_EXIT_TPR_BELOW] = true, [VT_EXIT_INIT] = true, [VT_EXIT_SIPI] = true, [VT_EXIT_ENTRY_FAILED] = true,
-        [VT_EXIT_UNKNOWN] = true,
-    };
-    return kind < VT_EXIT_KINDS && !without[kind];
-}
-
 /* Memory may have changed since: what such an exit cannot have come from is not shown. */
 static bool may_be(unsigned kind, const struct insn *insn)
 {
@@ -143,7 +131,7 @@ bool monitor_instruction(void *ctx, const struct trace_record *r, char *text, si
     struct partition *p = partition_at(r->partition);
     uint8_t bytes[INSN_MAX_LENGTH];
     struct insn insn;
-    if (!p || r->vcpu >= p->vcpu_count || !has_instruction(r->kind))
+    if (!p || r->vcpu >= p->vcpu_count || exit_cause(r->kind) != EXIT_BY_INSTRUCTION)
         return false;
     struct vcpu *v = p->vcpus[r->vcpu];
     const struct vt_snapshot s = v->snapshot;

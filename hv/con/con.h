@@ -45,6 +45,9 @@ struct con_hooks {
     /* A byte typed to the monitor; and: its line was overwritten (or the view just opened), draw it again. */
     void (*to_monitor)(void *ctx, uint8_t byte);
     void (*redraw_monitor)(void *ctx);
+    /* Why a guest stands still, and what helps, in a few words; NULL: it does not. Asked when the terminal is attached to it,
+     * with the lock: it must not call the console. */
+    const char *(*standstill)(void *ctx, unsigned partition);
     void *ctx;
 };
 

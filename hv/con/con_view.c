@@ -43,6 +43,9 @@ void con_view_attached(struct con *c, unsigned partition)
     c->attached = partition;
     c->redraw = false;
     con_emit_replay(c, partition);
+    const char *still = c->hooks.standstill ? c->hooks.standstill(c->hooks.ctx, partition) : NULL;
+    if (still)
+        con_emit_note(c, "%s %s", c->partition[partition].name, still);
 }
 
 void con_view_help(struct con *c)

@@ -4,6 +4,7 @@
 #include "hv/lib/str.h"
 
 #define LOG_DEFAULT_LINES 20
+#define LIST_REASON       88 /* characters, so that a row is no longer than two lines of a terminal */
 
 typedef const struct shell_command command_t;
 typedef const struct shell_call call_t;
@@ -26,6 +27,20 @@ static size_t state_length(const char *state)
     return n;
 }
 
+/* "stopped: triple fault": the reason comes last, cut where it is too long. True: it was. */
+static bool print_row(struct shell *s, size_t number, const struct shell_partition *p)
+{
+    char memory[16];
+    int state_width = (int)state_length(p->state);
+    const char *why = p->state[state_width] ? &p->state[state_width + 2] : "";
+    bool cut = strlen(why) > LIST_REASON;
+    format_size(memory, p->memory);
+    shell_line(s, "%2zu %-16s %-20.*s %5u %10s %4u.%u%% %9llu%s%.*s%s", number, p->name, state_width, p->state, p->vcpus, memory,
+               p->cpu_permille / 10, p->cpu_permille % 10, (unsigned long long)p->exits_per_s, *why ? "  " : "",
+               cut ? LIST_REASON - 3 : LIST_REASON, why, cut ? "..." : "");
+    return cut;
+}
+
 static void run_list(struct shell *s, command_t *self, call_t *call)
 {
     (void)self, (void)call;
@@ -35,16 +50,11 @@ static void run_list(struct shell *s, command_t *self, call_t *call)
         return;
     }
     shell_line(s, " # %-16s %-20s %5s %10s %7s %9s", "NAME", "STATE", "VCPUS", "MEMORY", "CPU", "EXITS/s");
-    for (size_t i = 0; i < s->partition_count; i++) {
-        const struct shell_partition *p = &s->partitions[i];
-        char memory[16];
-        format_size(memory, p->memory);
-        int state_width = (int)state_length(p->state); /* "stopped: triple fault": the reason comes last */
-        const char *why = p->state[state_width] ? &p->state[state_width + 2] : NULL;
-        shell_line(s, "%2zu %-16s %-20.*s %5u %10s %4u.%u%% %9llu%s%s", i + 1, p->name, state_width, p->state, p->vcpus,
-                   memory, p->cpu_permille / 10, p->cpu_permille % 10, (unsigned long long)p->exits_per_s, why ? "  " : "",
-                   why ? why : "");
-    }
+    bool cut = false;
+    for (size_t i = 0; i < s->partition_count; i++)
+        cut |= print_row(s, i + 1, &s->partitions[i]);
+    if (cut)
+        shell_line(s, "...: info NAME begins with the whole reason, postmortem NAME tells what led to it");
 }
 
 static void run_console(struct shell *s, command_t *self, call_t *call)
@@ -81,6 +91,15 @@ static void run_info(struct shell *s, command_t *self, call_t *call)
         (fields ? s->ops->fields : s->ops->info)(s->ops->ctx, index, &out);
 }
 
+/* For who waits for something to change there. */
+static void say_if_it_stands(struct shell *s, const struct shell_partition *p)
+{
+    if (!strncmp(p->state, "paused", 6))
+        shell_line(s, "%s is paused, so nothing changes there; resume %s lets it go on", p->name, p->name);
+    else if (!strncmp(p->state, "stopped", 7))
+        shell_line(s, "%s is stopped, and this is what it left; start %s boots it", p->name, p->name);
+}
+
 static void run_screen(struct shell *s, command_t *self, call_t *call)
 {
     char text[SHELL_VGA_COLUMNS + 1];
@@ -97,6 +116,7 @@ static void run_screen(struct shell *s, command_t *self, call_t *call)
         shell_line(s, "|%s|", text);
     }
     shell_line(s, "+%s+", frame);
+    say_if_it_stands(s, &s->partitions[call->partition]);
 }
 
 /* ---- the machine ---- */
@@ -202,7 +222,7 @@ const struct shell_command shell_commands[] = {
     { "exits", "[NAME] [--watch]", "Count exits by kind, with what they cost; without NAME all guests'.", SHELL_WORDS, .run = shell_run_exits },
     { "trace", "NAME|dump [N] [KIND]", "Show a guest's last N exits and events (20); of one kind. trace dump [N]: all CPUs', for scripts/trace.",
       SHELL_WORDS, .run = shell_run_trace },
-    { "step", .usage = NAME, .help = "Run a guest to its next exit, and explain that.", .run = shell_run_step },
+    { "step", .usage = NAME, .help = "Run a guest to the next exit that is its own, and explain that.", .run = shell_run_step },
     { "policy", "NAME [CONTROL=on|off ...]", "Show a guest's exit controls, or switch some, so that it exits more often.",
       SHELL_PARTITION_AND_REST, .run = shell_run_policy },
     { "explain", "[KIND]", "Explain a kind of exit: what, why, and what is done; without KIND, list them.",

@@ -18,7 +18,7 @@
 /* A row of `list`. Rates and shares are of the last measuring interval (about a second). */
 struct shell_partition {
     char name[32];
-    char state[96];            /* "running", "paused", "stopped", "stopped: triple fault", ... */
+    char state[224];           /* "running", "paused", "stopped", "stopped: triple fault", ... */
     unsigned vcpus;
     uint64_t memory;           /* bytes */
     unsigned cpu_permille;     /* of one CPU; more than 1000 with several vCPUs */
@@ -48,6 +48,7 @@ enum shell_control_state { SHELL_CONTROL_OFF, SHELL_CONTROL_ON, SHELL_CONTROL_AL
 struct shell_control {
     enum shell_control_state state;
     uint64_t exits, ticks;     /* of the kinds of exits that it makes */
+    bool shared;               /* and that others make, too, which are on */
 };
 
 enum shell_action { SHELL_PAUSE, SHELL_RESUME, SHELL_STOP, SHELL_START, SHELL_RESTART };
@@ -93,7 +94,8 @@ struct shell_ops {
     const char *(*dump_begin)(void *ctx, uint64_t limit);
     bool (*dump_line)(void *ctx, char line[TRACE_FRAME_SIZE]);
     void (*dump_end)(void *ctx);
-    /* Let a partition run to its next exit, and pause it there. NULL: it is under way, else why not. */
+    /* Let a partition run to its next exit that is not the machine's doing, and pause it there. NULL: it is under way, else
+     * why not. */
     const char *(*step_begin)(void *ctx, size_t partition);
     enum shell_step (*step_poll)(void *ctx, size_t partition, struct trace_record *exit);
     void (*step_cancel)(void *ctx, size_t partition);

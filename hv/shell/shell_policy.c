@@ -10,15 +10,22 @@ static void show_table(struct shell *s, size_t partition)
     static const char *const states[] = { [SHELL_CONTROL_OFF] = "off", [SHELL_CONTROL_ON] = "on",
                                           [SHELL_CONTROL_ALWAYS] = "always", [SHELL_CONTROL_NONE] = "-" };
     struct shell_control c;
-    shell_line(s, "%-18s %-7s %12s %11s  %s", "CONTROL", "STATE", "EXITS", "TICKS/EXIT", "WHAT EXITS");
+    bool shared = false;
+    shell_line(s, "%-18s %-7s %13s %11s  %s", "CONTROL", "STATE", "EXITS", "TICKS/EXIT", "WHAT EXITS");
     for (unsigned n = 0; n < VT_CONTROLS; n++) {
+        char exits[24] = "-", cost[24] = "-";
         if (!vt_control_text(n) || !s->ops->control_state(s->ops->ctx, partition, n, &c))
             continue;
         const struct vt_control_text *t = vt_control_text(n);
-        shell_line(s, "%-18s %-7s %12llu %11llu  %s", t->name, states[c.state], (unsigned long long)c.exits,
-                   (unsigned long long)(c.exits ? c.ticks / c.exits : 0), t->what);
+        if (c.state == SHELL_CONTROL_ON || c.state == SHELL_CONTROL_ALWAYS) {
+            fmt_print(exits, sizeof exits, "%llu%s", (unsigned long long)c.exits, c.shared ? "*" : "");
+            fmt_print(cost, sizeof cost, "%llu", (unsigned long long)(c.exits ? c.ticks / c.exits : 0));
+            shared |= c.shared;
+        }
+        shell_line(s, "%-18s %-7s %13s %11s  %s", t->name, states[c.state], exits, cost, t->what);
     }
-    shell_line(s, "always: Trapeze needs it. -: not offered here. EXITS are of the whole kind, such as all CR writes.");
+    shell_line(s, "always: Trapeze needs it. STATE -: not offered here.%s",
+               shared ? " *: of the whole kind, such as all CR writes, to which others add." : "");
 }
 
 static bool is_word(const char *word, const char *text, size_t len)

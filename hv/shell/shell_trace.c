@@ -275,7 +275,7 @@ void shell_run_step(struct shell *s, command_t *self, call_t *call)
         shell_line(s, "%s: %s: %s", self->name, s->partitions[call->partition].name, why);
         return;
     }
-    shell_line(s, "%s: %s runs to its next exit and stays paused there; a key ends the waiting", self->name,
+    shell_line(s, "%s: %s runs to the next exit of its own and stays paused there; a key ends the waiting", self->name,
                s->partitions[call->partition].name);
     s->job.partition = call->partition;
     shell_start_job(s, await_step, end_step);

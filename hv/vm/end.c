@@ -96,7 +96,7 @@ static void log_text(void *part, const char *text)
 
 void partition_fail(struct vcpu *v, const char *format, ...)
 {
-    char what[200];
+    char what[PARTITION_REASON_SIZE];
     struct partition *p = v->part;
     va_list args;
 

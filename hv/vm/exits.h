@@ -18,6 +18,15 @@ struct exit_info {
 } __attribute__((aligned(4))); /* a row is found without a multiplication */
 extern const struct exit_info exit_infos[VT_EXIT_KINDS];
 
+/* What the guest's code has to do with an exit, and so what is at its RIP. */
+enum exit_cause {
+    EXIT_BY_INSTRUCTION,     /* which is there */
+    EXIT_BEHIND_INSTRUCTION, /* that is over, or has opened a window: there is the next one */
+    EXIT_BY_HOST,            /* the machine's interrupts and time: there is what would have come next anyway */
+    EXIT_CAUSE_UNKNOWN,
+};
+enum exit_cause exit_cause(unsigned kind);
+
 /* X(kind, handler, what goes into the trace record): one row for each kind of VT_EXIT_LIST. The handlers are in exit_*.c, one file per
  * subject. */
 #define EXIT_ROWS(X) \

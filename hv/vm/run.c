@@ -124,11 +124,13 @@ static inline void trace_handled(struct trace_record *r, const struct vt_vcpu *v
     r->info_high = *(const uint32_t *)(const void *)((const char *)vcpu + exit_infos[kind].after);
 }
 
-/* The monitor's `step`: this vCPU was the first to exit, or another was, or it did not get into the guest. */
+/* The monitor's `step`: this vCPU was the first to exit, or another was, or it did not get into the guest. What the machine
+ * does meanwhile is no step of the guest's: an idle one would show nothing else. */
 static void stepped(struct vcpu *v, const struct trace_record *r)
 {
     bool stepping = true;
-    if (r == &v->ring->scratch || !atomic_compare_exchange_strong(&v->part->stepping, &stepping, false))
+    if (r == &v->ring->scratch || exit_cause(r->kind) == EXIT_BY_HOST ||
+        !atomic_compare_exchange_strong(&v->part->stepping, &stepping, false))
         return;
     v->part->stepped = *r;
     (void)partition_pause(v->part);

@@ -137,6 +137,8 @@ struct vcpu {
 };
 
 /* ENDING: not running any more, but what comes next is not decided yet; for an instant, and it counts as alive. */
+#define PARTITION_REASON_SIZE 200
+
 enum partition_state { PART_STOPPED, PART_RUNNING, PART_PAUSED, PART_ENDED, PART_ENDING };
 
 struct partition {
@@ -148,7 +150,7 @@ struct partition {
     _Atomic bool stepping;        /* the first vCPU that exits pauses the partition; partner: stepped() */
     struct trace_record stepped;  /* that exit, valid once all are parked */
     _Atomic uint32_t active;      /* vCPUs not parked; the last one to park wakes the housekeeper */
-    char reason[96];              /* why it ended, for `list` */
+    char reason[PARTITION_REASON_SIZE]; /* why it ended, for `list` */
     uint32_t exit_status;         /* what it wrote to debug-exit */
     bool has_status;
     bool told;                    /* the log has why it ended */

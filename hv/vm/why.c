@@ -2,6 +2,7 @@
 
 #include "hv/lib/fmt.h"
 #include "hv/vm/dispatch.h"
+#include "hv/vm/exits.h"
 #include "hv/vm/look.h"
 
 static struct vcpu *most_recent(struct partition *p)
@@ -17,6 +18,13 @@ static struct vcpu *most_recent(struct partition *p)
     }
     return latest;
 }
+
+/* What is at RIP. */
+static const char *const places[] = {
+    [EXIT_BY_INSTRUCTION] = "at", [EXIT_CAUSE_UNKNOWN] = "at",
+    [EXIT_BEHIND_INSTRUCTION] = "the instruction that led to it is over; the next one is at",
+    [EXIT_BY_HOST] = "the machine's, not from an instruction of the guest; the next one is at",
+};
 
 struct seen {
     uint64_t rip;
@@ -34,7 +42,7 @@ static void look_there(struct vcpu *v, void *ctx)
 unsigned why_print(struct partition *p, void (*line)(void *ctx, const char *text), void *ctx)
 {
     struct vcpu *v = most_recent(p);
-    char text[LOOK_TEXT_SIZE + 16], detail[EXIT_DETAIL_SIZE], insn[LOOK_TEXT_SIZE];
+    char text[LOOK_TEXT_SIZE + 80], detail[EXIT_DETAIL_SIZE], insn[LOOK_TEXT_SIZE];
     if (!v)
         return VT_EXIT_KINDS;
     const struct vt_exit exit = v->vt->exit;
@@ -53,7 +61,7 @@ unsigned why_print(struct partition *p, void (*line)(void *ctx, const char *text
         return exit.kind;
     }
     look_text(&seen.look, insn);
-    fmt_print(text, sizeof text, "  at %s", insn);
+    fmt_print(text, sizeof text, "  %s %s", places[exit_cause(exit.kind)], insn);
     line(ctx, text);
     return exit.kind;
 }

@@ -90,7 +90,7 @@ static void fresh(const struct con_hooks *hooks)
 
 static void start(uint8_t setup)
 {
-    const struct con_hooks all = { to_guest, to_monitor, redraw_monitor, NULL }, none = { NULL, NULL, NULL, NULL };
+    const struct con_hooks all = { .to_guest = to_guest, .to_monitor = to_monitor, .redraw_monitor = redraw_monitor }, none = { .ctx = NULL };
     struct con_terminal line = { .put = on_put, .put_now = on_put_now, .colours = setup & 1 };
     struct con_terminal screen = { .put = on_put, .draw = on_draw, .put_now = on_put_now, .ctx = &con };
     attached_ever = false;

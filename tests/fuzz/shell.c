@@ -208,7 +208,7 @@ static unsigned on_why(void *ctx, size_t partition, const struct shell_printer *
 static bool on_control_state(void *ctx, size_t partition, unsigned control, struct shell_control *out)
 {
     (void)ctx;
-    *out = (struct shell_control){ (control + noise) % 4, control * noise, (uint64_t)noise << control % 57 };
+    *out = (struct shell_control){ (control + noise) % 4, control * noise, (uint64_t)noise << control % 57, noise & 1 };
     return partition < partition_count;
 }
 

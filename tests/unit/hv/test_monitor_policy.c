@@ -18,6 +18,13 @@ static const struct vt_features *on_features(void)
     return &features;
 }
 
+static const struct vt_features *cr_features(void)
+{
+    static const struct vt_features features = { .controls_fixed = VT_CONTROL_BIT(CR0_WRITE),
+                                                 .controls_switched = VT_CONTROL_BIT(RDTSC) | VT_CONTROL_BIT(CR3) };
+    return &features;
+}
+
 void partition_set_policy(struct partition *p, uint64_t controls)
 {
     atomic_store(&p->policy, controls);
@@ -74,6 +81,28 @@ TEST(words_that_change_nothing_are_not_done)
     CHECK(!monitor_switch_controls(NULL, 0, VT_POLICY_MAX, 0));
     times = 0;
     CHECK(refuses(VT_POLICY_MAX, 0, "nothing to switch"));
+}
+
+TEST(a_kind_of_exits_that_another_control_makes_too_is_shared)
+{
+    static uint64_t exits[VT_EXIT_KINDS] = { [VT_EXIT_CR_WRITE] = 5, [VT_EXIT_RDTSC] = 3 };
+    static struct vcpu vcpu;
+    struct shell_control c;
+    start(VT_CONTROL_BIT(CR3));
+    vt.features = cr_features;
+    memcpy(vcpu.exit_count, exits, sizeof exits);
+    part.vcpu_count = 1;
+    part.vcpus[0] = &vcpu;
+    CHECK(monitor_control_state(NULL, 0, VT_CONTROL_CR3, &c));
+    CHECK(c.state == SHELL_CONTROL_ON && c.exits == 5 && c.shared);
+    CHECK(monitor_control_state(NULL, 0, VT_CONTROL_CR0_WRITE, &c));
+    CHECK(c.state == SHELL_CONTROL_ALWAYS && c.shared);
+    part.policy = VT_CONTROL_BIT(RDTSC); /* CR3 is off now, so CR0's writes are the only ones */
+    CHECK(monitor_control_state(NULL, 0, VT_CONTROL_CR0_WRITE, &c));
+    CHECK(c.exits == 5 && !c.shared);
+    CHECK(monitor_control_state(NULL, 0, VT_CONTROL_RDTSC, &c));
+    CHECK(c.exits == 3 && !c.shared);
+    part.vcpu_count = 0;
 }
 
 TEST(a_partition_that_could_not_be_created_has_no_controls)

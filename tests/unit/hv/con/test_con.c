@@ -73,7 +73,7 @@ static void forget(void)
 
 static void fresh(void)
 {
-    con_init(&con, &(struct con_hooks){ to_guest, to_monitor, redraw_monitor, NULL });
+    con_init(&con, &(struct con_hooks){ .to_guest = to_guest, .to_monitor = to_monitor, .redraw_monitor = redraw_monitor });
     terminal_takes = SIZE_MAX;
     guest_takes = SIZE_MAX;
     guest_got_len = monitor_got_len = redraws = 0;
@@ -82,6 +82,11 @@ static void fresh(void)
         !con_set_partition(&con, 0, "linux") || !con_set_partition(&con, 1, "ticks"))
         abort();
     forget();
+}
+
+static const char *ticks_is_paused(void *ctx, unsigned partition)
+{
+    return partition == 1 ? "is paused" : NULL;
 }
 
 static void guest(unsigned p, const char *text)
@@ -295,6 +300,18 @@ TEST(an_attached_guest_has_the_terminal_raw_in_both_directions)
     CHECK_EQ(guest_number, 1);
     CHECK_EQ(guest_got_len, 4);
     CHECK(!memcmp(guest_got, "ls\r\x03", 4));
+}
+
+TEST(attaching_to_a_guest_that_stands_still_says_so)
+{
+    fresh();
+    con.hooks.standstill = ticks_is_paused;
+    guest(1, "# ");
+    type("\x1D" "1");
+    CHECK(!contains("paused"));
+    forget();
+    type("\x1D" "2");
+    CHECK(contains("--- ticks is paused ---\r\n"));
 }
 
 TEST(attaching_replays_what_the_guest_wrote_before)

@@ -13,6 +13,7 @@ static size_t asked_partition;
 static const char *refusal;
 static const char *log_text;
 static size_t partitions_there;
+static const char *state_of_last; /* NULL: as in the table */
 
 static size_t put(void *ctx, const char *bytes, size_t len)
 {
@@ -37,6 +38,8 @@ static size_t partitions(void *ctx, struct shell_partition *out, size_t max)
     (void)ctx;
     for (size_t i = 0; i < partitions_there && i < max; i++)
         out[i] = all[i];
+    if (state_of_last)
+        snprintf(out[partitions_there - 1].state, sizeof out[0].state, "%s", state_of_last);
     return partitions_there;
 }
 
@@ -180,12 +183,13 @@ static const char *backend(void *ctx)
 }
 
 static uint64_t switched_on, switched_off;
+static bool counts_are_shared;
 
 static bool control_state(void *ctx, size_t partition, unsigned number, struct shell_control *out)
 {
     (void)ctx, (void)partition;
     *out = (struct shell_control){ number == 1 ? SHELL_CONTROL_ON : number == 2 ? SHELL_CONTROL_ALWAYS : SHELL_CONTROL_OFF,
-                                   number == 1 ? 10 : 0, number == 1 ? 1230 : 0 };
+                                   number == 2 ? 0 : 10, number == 2 ? 0 : 1230, number != 2 && counts_are_shared };
     return true;
 }
 
@@ -258,6 +262,7 @@ static void type(const char *keys)
 static void fresh(void)
 {
     partitions_there = 3;
+    state_of_last = NULL;
     refusal = NULL;
     log_text = "first\nsecond\nthird\n";
     asked_action = asked_machine = -1;
@@ -290,6 +295,24 @@ TEST(list_shows_each_partition_with_its_figures)
     CHECK(contains(" 1 linux            running                  2    256 MiB  123.4%      5678\r\n"));
     CHECK(contains(" 2 lintel           paused                   1  16388 KiB    0.0%         0\r\n"));
     CHECK(contains("trapeze> "));
+}
+
+TEST(list_marks_a_reason_that_it_cuts_and_says_where_the_whole_is)
+{
+    fresh();
+    type("list\r");
+    CHECK(contains("  triple fault\r\n"));
+    CHECK(!strstr(screen, "..."));
+    fresh();
+    state_of_last = "stopped: 34567890123456789012345678901234567890123456789012345678901234567890123456789012345678901";
+    type("list\r");
+    CHECK(contains("  3456789012345678901234567890123456789012345678901234567890123456789012345678901234567...\r\n"
+                   "...: info NAME begins with the whole reason, postmortem NAME tells"));
+    fresh();
+    state_of_last = "stopped: 3456789012345678901234567890123456789012345678901234567890123456789012345678901234567890";
+    type("list\r");
+    CHECK(contains("  3456789012345678901234567890123456789012345678901234567890123456789012345678901234567890\r\n"));
+    CHECK(!strstr(screen, "..."));
 }
 
 TEST(list_without_partitions_says_so)
@@ -426,13 +449,38 @@ TEST(screen_shows_the_text_page_in_a_frame_as_printable_text)
     CHECK(contains("screen: linux has no text screen"));
 }
 
+TEST(screen_of_a_guest_that_stands_still_says_so)
+{
+    fresh();
+    state_of_last = "running";
+    type("screen memtest\r");
+    CHECK(!contains("memtest is "));
+    state_of_last = "paused";
+    type("screen memtest\r");
+    CHECK(contains("memtest is paused, so nothing changes there; resume memtest lets it go on\r\n"));
+    state_of_last = "stopped: triple fault";
+    type("screen memtest\r");
+    CHECK(contains("memtest is stopped, and this is what it left; start memtest boots it\r\n"));
+}
+
 TEST(policy_without_a_setting_lists_the_exit_controls)
 {
     fresh();
     type("policy linux\r");
-    CHECK(contains("rdtsc              on                10         123  RDTSC RDTSCP\r\n"));
-    CHECK(contains("rdpmc              always             0           0  RDPMC\r\n"));
-    CHECK(contains("descriptor-tables  off"));
+    CHECK(contains("rdtsc              on                 10         123  RDTSC RDTSCP\r\n"));
+    CHECK(contains("rdpmc              always              0           0  RDPMC\r\n"));
+    CHECK(contains("STATE -: not offered here.\r\n"));
+}
+
+TEST(policy_counts_no_exits_for_a_control_that_is_off_and_marks_those_that_others_make_too)
+{
+    fresh();
+    counts_are_shared = true;
+    type("policy linux\r");
+    counts_are_shared = false;
+    CHECK(contains("descriptor-tables  off                 -           -  "));
+    CHECK(contains("rdtsc              on                10*         123  RDTSC RDTSCP\r\n"));
+    CHECK(contains(" *: of the whole kind, such as all CR writes, to which others add.\r\n"));
 }
 
 TEST(policy_switches_what_is_named_in_the_order_of_the_words)
