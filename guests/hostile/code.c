@@ -16,6 +16,7 @@ static const struct { uint8_t bytes[4]; uint8_t count, random; } instructions[] 
     { { 0x0f, 0xb6 }, 2, 1 }, { { 0x0f, 0xbe }, 2, 1 }, { { 0x0f, 0xba }, 2, 2 }, { { 0xd3 }, 1, 1 }, { { 0xf3, 0xa4 }, 2, 0 }, { { 0xf3, 0xab }, 2, 0 },
     { { 0xfa }, 1, 0 }, { { 0xfb }, 1, 0 }, { { 0xf4 }, 1, 0 }, { { 0x9d }, 1, 0 }, { { 0xcc }, 1, 0 }, { { 0xf1 }, 1, 0 }, { { 0xcd }, 1, 1 },
     { { 0x8e }, 1, 1 }, { { 0x0f, 0x01, 0xd9 }, 3, 0 }, { { 0x0f, 0x01, 0xc1 }, 3, 0 }, { { 0xf3, 0x90 }, 2, 0 }, { { 0x66, 0xef }, 2, 0 }, { { 0xcf }, 1, 0 },
+    { { 0x0f, 0x78 }, 2, 1 }, { { 0x0f, 0x79 }, 2, 1 }, { { 0x66, 0x0f, 0x38, 0x80 }, 4, 1 }, { { 0x66, 0x0f, 0x38, 0x82 }, 4, 1 }, { { 0x0f, 0xae }, 2, 1 },
 };
 
 void code_random(uint8_t *to, unsigned bytes, bool wide)
@@ -81,7 +82,7 @@ static void over_the_end(void)
     run_here(at - before);
 }
 
-/* An access to a device whose instruction is changed between two executions, by itself or from outside. */
+/* An access to a device whose instruction is changed between two executions, by itself or by the second CPU (watch.c). */
 static void changes_itself(void)
 {
     uint8_t *code = scratch[2];
@@ -99,6 +100,25 @@ static void changes_itself(void)
     }
 }
 
+/* A string from a device or a port, onto the instruction that moves it. */
+static void over_itself(void)
+{
+    static const uint8_t strings[] = { 0x6c, 0x6d, 0xa4, 0xa5, 0xaa, 0xab };
+    uint64_t r[16];
+    uint8_t *code = scratch[2] + chance_below(PIECE);
+    choose_registers(r);
+    code[0] = 0xf3;
+    code[1] = strings[chance_below(sizeof strings)];
+    for (unsigned i = 2; i < 16; i += 2) {
+        code[i] = INT_BACK_0;
+        code[i + 1] = VECTOR_BACK;
+    }
+    r[1] = 1 + chance_below(64);
+    r[6] = chance_address();
+    r[7] = (uint64_t)code - chance_below(16);
+    world_enter(code, r, 2);
+}
+
 /* Fetching from a device stops the partition: seldom. From ROM and video memory it is code as any other. */
 static void in_devices(void)
 {
@@ -113,5 +133,6 @@ static void in_devices(void)
 
 const struct action code_actions[] = {
     { "random code", piece, 30 }, { "code over an end", over_the_end, 5 }, { "code that changes itself", changes_itself, 6 },
+    { "strings over their own code", over_itself, 4 },
     { "code in devices", in_devices, 2 }, { 0 },
 };

@@ -1,16 +1,18 @@
 /* hostile: throws random and boundary values at everything that a guest can reach. On the command line: `seed=S`, from which
  * all follows; `lives=L` and `actions=N`: each life is N actions long at most, and ends by a reset, the last one by
- * soft-off. A life may end early, by what it did to itself. */
+ * soft-off. A life may end early, by what it did to itself. Each action's name is written to a port first, where a
+ * debug-console may be. */
 #include "hostile/hostile.h"
 #include "lib/cpu.h"
 #include "lib/print.h"
 
-enum { CPUID_TRAPEZE = 0x40000101, CALM_EVERY = 16, REPORT_EVERY = 16, GROUPS = 7, PM1_CONTROL = 0x604, SOFT_OFF = 5 << 10 | 1 << 13 };
+enum { CPUID_TRAPEZE = 0x40000101, CALM_EVERY = 16, REPORT_EVERY = 16, GROUPS = 7, NAMES = 0x4711, PM1_CONTROL = 0x604, SOFT_OFF = 5 << 10 | 1 << 13 };
 
 static const struct action *const groups[GROUPS] = { port_actions, mmio_actions, register_actions, interrupt_actions, code_actions,
                                                      table_actions, mode_actions };
 bool no_breakpoints;
 static uint64_t seed, life;
+static const struct action *next;
 
 static const struct action *choose(void)
 {
@@ -29,6 +31,17 @@ static const struct action *choose(void)
 static void report(const char *more)
 {
     print("hostile: seed %lu life %lu: %lu actions, %lu faults, %lu interrupts%s\n", seed, life, world_actions, world_faults, world_interrupts, more);
+}
+
+/* The carriage return: over what an action may have written there. */
+static void say_next(void)
+{
+    out8(NAMES, '\r');
+    out8(NAMES, '#');
+    out8(NAMES, ' ');
+    for (const char *at = next->name; *at; at++)
+        out8(NAMES, (uint8_t)*at);
+    out8(NAMES, '\n');
 }
 
 static void say_progress(void) { report(""); }
@@ -72,19 +85,20 @@ void guest_main(const char *cmdline)
     if (life > lives)
         end(true);
     for (; world_actions < actions; world_actions++) {
-        if (world_actions % CALM_EVERY == 0) {
+        if (world_actions % CALM_EVERY == 0 || watch_hit) {
             world_calm();
             watch_keep();
             if (world_actions % REPORT_EVERY == 0 && world_actions)
                 (void)world_run(say_progress);
         }
         chance_seed(seed << 40 ^ life << 24 ^ world_actions);
-        const struct action *a = choose();
+        next = choose();
+        (void)world_run(say_next);
         if (tell) {
             world_calm();
-            print("hostile: %lu: %s\n", world_actions, a->name);
+            print("hostile: %lu: %s\n", world_actions, next->name);
         }
-        int vector = world_run(a->run);
+        int vector = world_run(next->run);
         if (tell)
             print("hostile: %lu: vector %d\n", world_actions, vector);
     }

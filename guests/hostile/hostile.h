@@ -42,6 +42,7 @@ extern volatile bool world_give_up;      /* the watch wants the next NMI to end 
 
 /* ---- watch.c: the second CPU, which frees the first from loops without interrupts ---- */
 void watch_keep(void);                   /* start it, again if it died */
+extern bool watch_hit;                   /* it was sent an INIT, perhaps */
 void watch_main(void);
 
 /* ---- low.asm, modes.c: the other modes ---- */

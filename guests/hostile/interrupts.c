@@ -18,6 +18,7 @@ static uint32_t any_message(void)
 
 static void send(uint32_t high, uint32_t low)
 {
+    watch_hit |= (low & ICR_MODE) == ICR_INIT;
     world_apic_write(LAPIC_ICR_HIGH, high);
     world_apic_write(LAPIC_ICR_LOW, low);
 }
@@ -43,8 +44,11 @@ static void x2apic_messages(void)
 {
     uint64_t base = rdmsr(IA32_APIC_BASE);
     wrmsr(IA32_APIC_BASE, base | APIC_BASE_X2APIC);
-    for (uint64_t n = 1 + chance_below(8); n; n--)
-        wrmsr(X2APIC_MSR + LAPIC_ICR_LOW / 16, (chance_one_in(2) ? chance_below(4) << 32 : chance() << 32) | any_message());
+    for (uint64_t n = 1 + chance_below(8); n; n--) {
+        uint32_t low = any_message();
+        watch_hit |= (low & ICR_MODE) == ICR_INIT;
+        wrmsr(X2APIC_MSR + LAPIC_ICR_LOW / 16, (chance_one_in(2) ? chance_below(4) << 32 : chance() << 32) | low);
+    }
     wrmsr(X2APIC_MSR + LAPIC_SELF_IPI / 16, chance_value());
 }
 

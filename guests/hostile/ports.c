@@ -2,7 +2,7 @@
 #include "hostile/hostile.h"
 #include "lib/cpu.h"
 
-enum { PM1_CONTROL = 0x604, BURST = 24, FLAG_DF = 1 << 10 };
+enum { PM1_CONTROL = 0x604, BURST = 24, SWEEP = 256, FLAG_DF = 1 << 10 };
 
 /* A port near a device's; or any. */
 static uint16_t any_port(void)
@@ -52,6 +52,14 @@ static void burst(void)
     }
 }
 
+/* Ports in a row, wherever: in some hundreds of these each port's turn comes. */
+static void sweep(void)
+{
+    uint16_t port = (uint16_t)chance();
+    for (unsigned n = 0; n < SWEEP; n++)
+        access(port++, (unsigned)chance_below(3), chance_one_in(2), (uint32_t)chance_value());
+}
+
 static void strings(void)
 {
     uint64_t count = chance_one_in(6) ? chance_value() : chance_below(600), address = chance_address();
@@ -94,6 +102,6 @@ static void dma(void) { chip(chance_one_in(2) ? 0 : 0xc0, 32); }
 static void vga(void) { chip(0x3c0, 32); }
 
 const struct action port_actions[] = {
-    { "ports", burst, 20 }, { "string I/O", strings, 10 }, { "PCI", pci, 4 }, { "PIC", pic, 5 }, { "PIT", pit, 5 }, { "RTC", rtc, 4 },
+    { "ports", burst, 20 }, { "ports in a row", sweep, 6 }, { "string I/O", strings, 10 }, { "PCI", pci, 4 }, { "PIC", pic, 5 }, { "PIT", pit, 5 }, { "RTC", rtc, 4 },
     { "UART", uart, 2 }, { "i8042", keyboard, 4 }, { "DMA", dma, 2 }, { "VGA ports", vga, 2 }, { 0 },
 };

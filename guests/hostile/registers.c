@@ -2,7 +2,7 @@
 #include "hostile/hostile.h"
 #include "lib/cpu.h"
 
-enum { IA32_EFER = 0xc0000080, FLAG_ONE = 2, PER_ACTION = 8 };
+enum { IA32_EFER = 0xc0000080, FLAG_ONE = 2, PER_ACTION = 8, CR4_DE = 1 << 3 };
 
 static uint32_t any_msr(void)
 {
@@ -11,9 +11,10 @@ static uint32_t any_msr(void)
         { 0x480, 0x14 }, { 0x600, 0x20 }, { 0x6e0, 1 }, { 0xc0000080, 8 }, { 0xc0000100, 4 }, { 0xc0010000, 0x140 }, { 0x4b564d00, 8 },
         { 0x40000000, 0x100 }, { 0x11, 2 }, { 0xda0, 1 }, { 0x277, 1 }, { 0x1fff, 4 }, { 0xc0001ffe, 4 }, { 0xfffffffe, 2 },
     };
-    unsigned i = (unsigned)chance_below(sizeof ranges / sizeof ranges[0] + 2);
+    static const uint32_t halves[] = { 0, 0xc0000000, 0xc0010000 }; /* of the permission bitmaps */
+    unsigned i = (unsigned)chance_below(sizeof ranges / sizeof ranges[0] + 4);
     if (i >= sizeof ranges / sizeof ranges[0])
-        return (uint32_t)chance_value();
+        return chance_one_in(2) ? (uint32_t)chance_value() : halves[chance_below(3)] + (uint32_t)chance_below(0x2000);
     return ranges[i].first + (uint32_t)chance_below(ranges[i].count);
 }
 
@@ -88,6 +89,8 @@ static void debug(void)
     (void)in8(0x80);
     (void)*(volatile uint32_t *)spots[3];
     (void)cpuid((uint32_t)chance_below(16), 0);
+    write_cr4(read_cr4() ^ (chance_one_in(2) ? CR4_DE : 0));
+    asm volatile("mov %%db4, %%rax; mov %%rax, %%db5" : : : "rax"); /* DR6 and DR7, or #UD */
 }
 
 static void xcr(void)

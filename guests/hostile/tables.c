@@ -41,20 +41,37 @@ static void touch_window(void)
     }
 }
 
-/* One page of RAM beside one of a device, so that an access crosses from one to the other. */
-static void crossing(void)
+/* WINDOW's first two pages. */
+static void map_window(uint64_t first, uint64_t second)
 {
-    static const uint64_t devices[] = { LAPIC, IOAPIC, 0xa0000, 0xe0000, 0xfed00000, 0x900000, 0xfffff000 };
-    uint64_t device = devices[chance_below(sizeof devices / sizeof devices[0])] | PRESENT | WRITE, ram = (uint64_t)scratch[3] | PRESENT | WRITE;
-    bool device_first = chance_one_in(2);
     for (unsigned i = 0; i < 512; i++)
         tables[0][i] = i ? 0 : ((uint64_t *)world_cr3())[0];
     tables[0][1] = (uint64_t)tables[1] | PRESENT | WRITE;
     tables[1][0] = (uint64_t)tables[2] | PRESENT | WRITE;
     tables[2][0] = (uint64_t)tables[3] | PRESENT | WRITE;
-    tables[3][0] = device_first ? device : ram;
-    tables[3][1] = device_first ? ram : chance_one_in(8) ? 0 : device;
+    tables[3][0] = first;
+    tables[3][1] = second;
     write_cr3((uint64_t)tables[0]);
+}
+
+static uint64_t a_device(void)
+{
+    static const uint64_t devices[] = { LAPIC, IOAPIC, 0xa0000, 0xe0000, 0xfed00000, 0x900000, 0xfffff000 };
+    return devices[chance_below(sizeof devices / sizeof devices[0])] | PRESENT | WRITE;
+}
+
+/* One page of RAM beside one of a device, so that an access, or seldom an instruction, crosses from one to the other. */
+static void crossing(void)
+{
+    uint64_t device = a_device(), ram = (uint64_t)scratch[3] | PRESENT | WRITE;
+    bool device_first = chance_one_in(2);
+    map_window(device_first ? device : ram, device_first ? ram : chance_one_in(8) ? 0 : device);
+    if (!device_first && chance_one_in(12)) {
+        static const uint64_t registers[16];
+        unsigned before = 1 + (unsigned)chance_below(8);
+        chance_fill(scratch[3] + PAGE - before, before);
+        world_enter((const void *)(WINDOW + PAGE - before), registers, 2);
+    }
     for (unsigned i = 0; i < TOUCHES; i++) {
         uint64_t at = WINDOW + PAGE - chance_below(9);
         switch (chance_below(6)) {
@@ -64,6 +81,21 @@ static void crossing(void)
         case 3: asm volatile("rep movsb" : : "S"(at), "D"(scratch[4]), "c"(16) : "memory"); break;
         case 4: asm volatile("rep insb" : : "d"(0x80), "D"(at), "c"(16) : "memory"); break;
         default: asm volatile("rep stosq" : : "D"(at), "a"(chance()), "c"(4) : "memory"); break;
+        }
+    }
+}
+
+/* WINDOW's page table is its own first page: a string from a device changes the entries that it is written through. */
+static void over_themselves(void)
+{
+    map_window((uint64_t)tables[3] | PRESENT | WRITE, a_device());
+    for (unsigned i = 0; i < TOUCHES; i++) {
+        uint64_t to = WINDOW + chance_below(64), from = chance_address(), entry = any_entry(0), count = 1 + chance_below(PAGE / 8);
+        switch (chance_below(4)) {
+        case 0: asm volatile("rep movsb" : "+S"(from), "+D"(to), "+c"(count) : : "memory"); break;
+        case 1: asm volatile("rep insl" : "+D"(to), "+c"(count) : "d"(from) : "memory"); break;
+        case 2: asm volatile("rep stosq" : "+D"(to), "+c"(count) : "a"(entry) : "memory"); break;
+        default: asm volatile("xchg %0, (%1)" : "+r"(entry) : "r"(to) : "memory"); break;
         }
     }
 }
@@ -80,4 +112,7 @@ static void spoil(void)
     pdpt[i] = old;
 }
 
-const struct action table_actions[] = { { "wild page tables", touch_window, 8 }, { "page crossing", crossing, 8 }, { "spoilt tables", spoil, 1 }, { 0 } };
+const struct action table_actions[] = {
+    { "wild page tables", touch_window, 8 }, { "page crossing", crossing, 8 }, { "tables over themselves", over_themselves, 4 },
+    { "spoilt tables", spoil, 1 }, { 0 },
+};

@@ -12,6 +12,7 @@ extern const uint32_t low_second;
 static uint8_t stack[STACK] __attribute__((aligned(16)));
 static volatile uint64_t beats;
 static uint64_t beats_seen;
+bool watch_hit;
 
 static void disturb(void)
 {
@@ -24,6 +25,16 @@ static void disturb(void)
         else
             (void)in8(port);
     }
+}
+
+/* And what the first executes or walks just now: an instruction that accesses a device (code.c), a page table (tables.c). */
+static void change_from_outside(void)
+{
+    uint64_t now = rdtsc();
+    if (now & 1)
+        scratch[2][1] = (uint8_t)((now >> 1 & 3) << 3 | 7);
+    else
+        tables[3][now >> 1 & 1] ^= UINT64_C(1) << (now >> 2 & 63);
 }
 
 static void wait_a_turn(void)
@@ -46,6 +57,7 @@ void watch_main(void)
         wait_a_turn();
         beats++;
         disturb();
+        change_from_outside();
         if (world_actions != last) {
             last = world_actions;
             turns = 0;
@@ -77,7 +89,8 @@ static void start(void)
 
 void watch_keep(void)
 {
-    if (beats == beats_seen)
+    if (beats == beats_seen || watch_hit)
         (void)world_run(start);
     beats_seen = beats;
+    watch_hit = false;
 }
