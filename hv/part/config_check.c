@@ -91,20 +91,33 @@ static void check_files(struct check *c)
               config_print_size(memory, sizeof memory, p->memory), c->file_bytes / 1024);
 }
 
+/* All that a chip of the partition's PC claims: a second claim would be a panic (hv/vm/platform.c). */
 static const struct { uint64_t first, last; const char *owner; } taken_ports[] = {
-    { 0x20, 0x21, "the interrupt controller" }, { 0x40, 0x43, "the timer" }, { 0x60, 0x64, "the keyboard controller" },
-    { 0x70, 0x71, "the real-time clock" }, { 0xa0, 0xa1, "the interrupt controller" }, { 0xb2, 0xb3, "ACPI" },
-    { 0x3b4, 0x3ba, "the screen" }, { 0x3c0, 0x3cf, "the screen" }, { 0x3d4, 0x3da, "the screen" },
-    { 0x3f8, 0x3ff, "COM1" }, { 0x4d0, 0x4d1, "the interrupt controller" },
+    { 0x00, 0x0f, "the DMA controller" }, { 0x20, 0x21, "the interrupt controller" }, { 0x40, 0x43, "the timer" },
+    { 0x60, 0x64, "the keyboard controller" }, { 0x70, 0x73, "the real-time clock" }, { 0x80, 0x8f, "the DMA controller" },
+    { 0x92, 0x92, "the keyboard controller" }, { 0xa0, 0xa1, "the interrupt controller" }, { 0xb2, 0xb3, "ACPI" },
+    { 0xc0, 0xdf, "the DMA controller" }, { 0xed, 0xed, "the DMA controller" }, { 0x3b4, 0x3bb, "the screen" },
+    { 0x3c0, 0x3df, "the screen" }, { 0x3f8, 0x3ff, "COM1" }, { 0x4d0, 0x4d1, "the interrupt controller" },
     { 0x510, 0x511, "fw_cfg" }, { 0x600, 0x62f, "ACPI" }, { 0xcf8, 0xcff, "PCI" },
 };
 
+const char *config_port_owner(uint64_t port)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(taken_ports); i++)
+        if (port >= taken_ports[i].first && port <= taken_ports[i].last)
+            return taken_ports[i].owner;
+    return NULL;
+}
+
 static void check_port(struct check *c, unsigned key, uint64_t port, uint64_t count)
 {
-    for (unsigned i = 0; i < ARRAY_SIZE(taken_ports) && c->lines[key]; i++)
-        if (port <= taken_ports[i].last && taken_ports[i].first < port + count)
-            WRONG(c, key, "%s: port 0x%lx belongs to %s", config_partition_keys[key].name,
-                  MAX(port, taken_ports[i].first), taken_ports[i].owner);
+    if (!port) /* none, or its line is wrong */
+        return;
+    for (uint64_t end = port + count; port < end; port++)
+        if (config_port_owner(port)) {
+            WRONG(c, key, "%s: port 0x%lx belongs to %s", config_partition_keys[key].name, port, config_port_owner(port));
+            return;
+        }
 }
 
 static void check_ports(struct check *c)

@@ -27,4 +27,7 @@ void config_mistake(struct config_parser *p, unsigned line, const struct partiti
 /* Check every partition, clear `valid` where something is wrong, then hand out memory in the order of the file. */
 void config_check(struct config_parser *p);
 
+/* The chip of every partition that has this port, which no other may be given; NULL: it is free. */
+const char *config_port_owner(uint64_t port);
+
 #endif

@@ -1,6 +1,7 @@
 /* The PC of a partition (included here): all 65,536 ports, and who answers each of them. */
 #include <stdlib.h>
 #include <string.h>
+#include "hv/part/config_check.h"
 #include "hv/vm/vm.h"
 #include "tests/unit/test.h"
 
@@ -69,6 +70,19 @@ TEST(every_port_is_answered_by_its_chip_or_by_nobody)
         }
         CHECK_EQ(claimed, 147 + (i & 1 ? 8 : 0) + (i & 2 ? 7 : 0));
     }
+}
+
+TEST(the_configuration_gives_away_no_port_that_a_chip_has)
+{
+    start(true, true);
+    for (unsigned port = 0; port < 65536; port++) {
+        const struct bus_device *device = p.bus.io[p.bus.port_map[port]].device;
+        bool debug = device && (device->ops == &vdebug_exit_ops || device->ops == &vdebug_console_ops);
+        if (device && !debug && !config_port_owner(port))
+            printf("  port %x of %s can be given to another\n", port, device->ops->name);
+        CHECK(!device || debug || config_port_owner(port));
+    }
+    CHECK(!config_port_owner(DEBUG_EXIT) && !config_port_owner(DEBUG_OUTPUT));
 }
 
 TEST(a_port_that_nobody_has_reads_ones_at_every_width)
