@@ -133,18 +133,21 @@ static enum linear_result save_old_task(struct switching *s)
     return linear_write(s->v, &s->paging, s->old_base + f->ip, tss + f->ip, f->saved_end - f->ip, &s->fault);
 }
 
-/* Whatever another CPU makes of the descriptor meanwhile: the switch has begun. */
+/* Whatever another CPU makes of the descriptor meanwhile: the switch has begun. One that never leaves it alone must not keep this
+ * CPU here, and finds the last write not locked. */
 static enum linear_result set_busy(struct switching *s, uint64_t at, bool busy)
 {
-    enum linear_result r;
-    uint8_t type;
+    enum { TRIES = 32 };
+    uint8_t type = 0, wanted = 0;
     bool swapped = false;
-    do {
+    enum linear_result r = LINEAR_OK;
+    for (unsigned i = 0; i < TRIES && r == LINEAR_OK && !swapped; i++) {
         r = linear_read(s->v, &s->paging, at + 5, &type, 1, &s->fault);
+        wanted = (uint8_t)(busy ? type | 2 : type & ~2);
         if (r == LINEAR_OK)
-            r = linear_cmpxchg(s->v, &s->paging, at + 5, type, (uint8_t)(busy ? type | 2 : type & ~2), &swapped, &s->fault);
-    } while (r == LINEAR_OK && !swapped);
-    return r;
+            r = linear_cmpxchg(s->v, &s->paging, at + 5, type, wanted, &swapped, &s->fault);
+    }
+    return r != LINEAR_OK || swapped ? r : linear_write(s->v, &s->paging, at + 5, &wanted, 1, &s->fault);
 }
 
 /* Busy bits and the link back: table "Effect of a Task Switch on Busy Flag, NT Flag, Previous Task Link Field, and TS

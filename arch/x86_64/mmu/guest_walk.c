@@ -246,7 +246,7 @@ static bool mark(struct walk *w, unsigned access)
 
 static bool is_canonical(const struct guest_paging *p, uint64_t address)
 {
-    unsigned unused = p->cr4 & CR4_LA57 ? 64 - 57 : 64 - 48;
+    unsigned unused = 64 - CR4_LINEAR_BITS(p->cr4);
     return (uint64_t)((int64_t)(address << unused) >> unused) == address;
 }
 
