@@ -42,7 +42,7 @@ static bool make_anew(struct partition *p)
 {
     const struct partition_config *config = p->config;
     const struct part_files *files = p->files;
-    int64_t epoch = p->epoch;
+    int64_t epoch = vm_epoch_at(p, rdtsc());
     struct page_allocator *pages = p->mem.pages;
     dispatch_unload();
     partition_destroy(p);

@@ -1,4 +1,5 @@
 /* Making and unmaking a partition. */
+#include "arch/x86_64/cpu/insn.h"
 #include "arch/x86_64/mmu/host.h"
 #include "hv/lib/bits.h"
 #include "hv/lib/log.h"
@@ -101,7 +102,8 @@ enum partition_result partition_create(struct page_allocator *pages, const struc
     p->lock = (spinlock_t)SPINLOCK_INIT(LOCK_PARTITION);
     p->config = config;
     p->files = files;
-    p->epoch = epoch;
+    p->epoch = p->made_epoch = epoch;
+    p->made_at = rdtsc();
     p->vcpu_count = (unsigned)config->cpus;
     p->mem.pages = pages;
     p->policy = config->exits;

@@ -220,14 +220,15 @@ enum partition_result partition_start(struct partition *p)
         return PARTITION_BAD_IMAGE;
     }
     p->paused_at = 0;
-    atomic_store(&p->tsc_offset, -rdtsc());
+    p->started_at = rdtsc();
+    p->epoch = vm_epoch_at(p, p->started_at);
+    atomic_store(&p->tsc_offset, -p->started_at);
     spin_lock(&p->lock);
     platform_reset(p);
     spin_unlock(&p->lock);
     atomic_store(&p->policy, p->config->exits); /* what was switched since it was made is gone */
     p->has_status = false;
     p->told = false;
-    p->started_at = rdtsc();
     p->starts++;
     for (unsigned i = 0; i < p->vcpu_count; i++)
         reset_vcpu(p->vcpus[i], &loaded.cpu);

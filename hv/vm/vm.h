@@ -174,6 +174,8 @@ struct partition {
     uint64_t restart_delay;       /* ns, of the last restart that a guest caused */
     const struct part_files *files;
     int64_t epoch;                /* seconds since 1970 at virtual time 0 */
+    int64_t made_epoch;           /* the same when it was made, */
+    uint64_t made_at;             /* at this host TSC */
 
     spinlock_t lock;              /* guards all below */
     struct bus bus;
@@ -231,6 +233,12 @@ static inline vtime_t vm_now_or_frozen(const struct partition *p)
     if (!p->paused_at)
         return vm_now(p);
     return tsc_to_ns(p->paused_at + atomic_load_explicit(&p->tsc_offset, memory_order_relaxed));
+}
+
+/* Seconds since 1970 at a host TSC: the machine's clock is read once, when partitions are made. */
+static inline int64_t vm_epoch_at(const struct partition *p, uint64_t host_tsc)
+{
+    return p->made_epoch + (int64_t)(tsc_to_ns(host_tsc - p->made_at) / 1000000000);
 }
 
 /* Host TSC; VTIME_NEVER gives VM_TSC_NEVER. Rounded up: a timer may be late, never early. */

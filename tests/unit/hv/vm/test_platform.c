@@ -102,6 +102,16 @@ TEST(a_port_that_nobody_has_reads_ones_at_every_width)
         }
 }
 
+TEST(a_later_start_has_a_later_epoch)
+{
+    tsc_scale = (struct tsc_scale){ .hz = 2000000000, .ns_per_tick = UINT64_C(1) << 31, .ticks_per_ns = UINT64_C(2) << 32 };
+    p.made_epoch = 1700000000;
+    p.made_at = 5000000000;
+    CHECK_EQ(vm_epoch_at(&p, p.made_at), 1700000000);
+    CHECK_EQ(vm_epoch_at(&p, p.made_at + tsc_scale.hz - 1), 1700000000);
+    CHECK_EQ(vm_epoch_at(&p, p.made_at + 3600 * tsc_scale.hz), 1700003600);
+}
+
 TEST(the_only_device_in_memory_is_the_ioapic)
 {
     start(true, true);
