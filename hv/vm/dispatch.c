@@ -5,6 +5,7 @@
 #include "arch/x86_64/cpu/lapic.h"
 #include "arch/x86_64/cpu/pcpu.h"
 #include "arch/x86_64/cpu/tsc.h"
+#include "hv/vm/timer_list.h"
 #include "hv/vm/tracing.h"
 #include "hv/vm/watchdog.h"
 
@@ -56,38 +57,11 @@ static uint64_t now_ns(void)
     return tsc_to_ns(rdtsc());
 }
 
-/* ---- the timers of halted vCPUs ---------------------------------------------------------------------------------- */
-
-static void timer_remove(struct dispatcher *d, struct vcpu *v)
-{
-    if (!v->timer_queued)
-        return;
-    *(v->timer_prev ? &v->timer_prev->timer_next : &d->timers) = v->timer_next;
-    if (v->timer_next)
-        v->timer_next->timer_prev = v->timer_prev;
-    v->timer_queued = false;
-}
-
-static void timer_insert(struct dispatcher *d, struct vcpu *v)
-{
-    struct vcpu **at = &d->timers, *prev = NULL;
-    if (v->deadline == VM_TSC_NEVER)
-        return;
-    for (; *at && (*at)->deadline <= v->deadline; at = &(*at)->timer_next)
-        prev = *at;
-    v->timer_prev = prev;
-    v->timer_next = *at;
-    if (*at)
-        (*at)->timer_prev = v;
-    *at = v;
-    v->timer_queued = true;
-}
-
 static void wake_due(struct dispatcher *d, uint64_t tsc, uint64_t ns)
 {
     while (d->timers && d->timers->deadline <= tsc) {
         struct vcpu *v = d->timers;
-        timer_remove(d, v);
+        timer_list_remove(&d->timers, v);
         v->deadline = VM_TSC_NEVER; /* the request sets it anew; until then nothing is to end a turn for it */
         atomic_fetch_or(&v->requests, VCPU_REQ_TIMER);
         tracing_vcpu_at(tsc, TRACE_WAKE, v, 0, VCPU_REQ_TIMER);
@@ -146,7 +120,7 @@ void vcpu_kick(struct vcpu *v, uint32_t requests)
     struct dispatcher *d = lock_queue_of(v, &cpu);
     bool running = v->sched.state == SCHED_RUNNING, woken = false, preempts = false;
     if (v->sched.state == SCHED_BLOCKED && !v->parked) {
-        timer_remove(d, v);
+        timer_list_remove(&d->timers, v);
         preempts = sched_wake(&d->rq, &v->sched, now_ns());
         woken = true;
     }
@@ -254,7 +228,7 @@ static void end_turn(struct dispatcher *d, struct vcpu *v, enum vcpu_next next)
     if (blocks) {
         sched_block(&v->sched);
         if (!v->parked)
-            timer_insert(d, v);
+            timer_list_insert(&d->timers, v);
     }
     spin_unlock(&d->lock);
     if (!v->parked)
