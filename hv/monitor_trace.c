@@ -11,6 +11,7 @@
 #include "hv/vm/dispatch.h"
 #include "hv/vm/exits.h"
 #include "hv/vm/fetch.h"
+#include "hv/vm/look.h"
 #include "hv/vm/tracing.h"
 
 #define LAST_WORDS 24
@@ -102,20 +103,6 @@ static bool may_be(unsigned kind, const struct insn *insn)
     }
 }
 
-static size_t fetch(struct partition *p, const struct guest_paging *paging, uint64_t address, uint8_t bytes[INSN_MAX_LENGTH])
-{
-    size_t n = 0;
-    while (n < INSN_MAX_LENGTH) {
-        struct guest_translation t;
-        uint64_t at = address + n, room = MIN(PAGE_SIZE - (at & (PAGE_SIZE - 1)), (uint64_t)(INSN_MAX_LENGTH - n));
-        if (guest_walk(paging, &gmem_walk, &p->mem, GVA(at), GUEST_READ | GUEST_IMPLICIT | GUEST_PROBE, &t) != GUEST_WALK_OK ||
-            gmem_read(&p->mem, t.gpa, bytes + n, room) != GMEM_OK)
-            break;
-        n += room;
-    }
-    return n;
-}
-
 /* A code segment's base is not in the snapshot. In protected mode it is taken for 0, as today's systems have it; with
  * another one the bytes at RIP are other ones, too. */
 static uint64_t linear_rip(const struct vt_snapshot *s, enum insn_mode mode, uint64_t rip)
@@ -140,7 +127,7 @@ bool monitor_instruction(void *ctx, const struct trace_record *r, char *text, si
         .cr0 = s.cr0, .cr3 = s.cr3, .cr4 = s.cr4 & ~(uint64_t)(CR4_SMAP | CR4_PKE), .efer = s.efer, .rflags = s.rflags,
         .physical_bits = (uint8_t)cpuid_physical_bits(&v->cpuid), .huge_pages = cpuid_offers_huge_pages(&v->cpuid),
     };
-    size_t have = fetch(p, &paging, linear_rip(&s, mode, r->rip), bytes);
+    unsigned have = look_bytes(&p->mem, &paging, linear_rip(&s, mode, r->rip), GUEST_READ | GUEST_IMPLICIT, bytes);
     if (insn_decode(&insn, bytes, have, mode) != INSN_OK || !may_be(r->kind, &insn))
         return false;
     insn_show(&insn, r->rip, text, size);

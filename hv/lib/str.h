@@ -16,6 +16,12 @@ int strncmp(const char *a, const char *b, size_t n);
 /* The first place of `word` in `s`, or NULL. */
 const char *str_find(const char *s, const char *word);
 
+/* Are the `len` bytes at `text` this word, and all of it? */
+static inline bool str_is(const char *word, const char *text, size_t len)
+{
+    return strlen(word) == len && !memcmp(word, text, len);
+}
+
 /* Copy `src` into `dst` of `size` bytes, always terminated; returns false if it was cut. */
 static inline bool str_copy(char *dst, size_t size, const char *src)
 {

@@ -56,15 +56,10 @@ static bool split(const char *line, struct shell_words *w)
     }
 }
 
-static bool is_word(const char *name, const char *text, size_t len)
-{
-    return strlen(name) == len && !memcmp(name, text, len);
-}
-
 static const struct shell_command *find_command(const char *text, size_t len)
 {
     for (size_t i = 0; i < shell_command_count; i++)
-        if (is_word(shell_commands[i].name, text, len))
+        if (str_is(shell_commands[i].name, text, len))
             return &shell_commands[i];
     return NULL;
 }
@@ -75,7 +70,7 @@ static bool find_partition(struct shell *s, const char *text, size_t len, size_t
     uint64_t number;
     shell_refresh(s);
     for (size_t i = 0; i < s->partition_count; i++)
-        if (is_word(s->partitions[i].name, text, len)) {
+        if (str_is(s->partitions[i].name, text, len)) {
             *index = i;
             return true;
         }
@@ -134,7 +129,7 @@ bool shell_partition_word(struct shell *s, const char *command, const struct she
 
 bool shell_is_word(const struct shell_words *w, size_t i, const char *text)
 {
-    return i < w->count && is_word(text, w->text[i], w->len[i]);
+    return i < w->count && str_is(text, w->text[i], w->len[i]);
 }
 
 void shell_usage(struct shell *s, const struct shell_command *c)

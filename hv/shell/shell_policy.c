@@ -28,11 +28,6 @@ static void show_table(struct shell *s, size_t partition)
                shared ? " *: of the whole kind, such as all CR writes, to which others add." : "");
 }
 
-static bool is_word(const char *word, const char *text, size_t len)
-{
-    return strlen(word) == len && !memcmp(word, text, len);
-}
-
 static void no_such_control(struct shell *s, const char *command, const char *text, size_t len)
 {
     const char *near = NULL;
@@ -62,8 +57,8 @@ static bool take_setting(struct shell *s, const char *command, const char *text,
         name++;
     const char *value = text + name + 1;
     size_t value_len = name < len ? len - name - 1 : 0;
-    bool wanted = is_word("on", value, value_len) || is_word("exit", value, value_len);
-    if (!wanted && !is_word("off", value, value_len)) {
+    bool wanted = str_is("on", value, value_len) || str_is("exit", value, value_len);
+    if (!wanted && !str_is("off", value, value_len)) {
         shell_line(s, "%s: \"%.*s\" is not CONTROL=on, CONTROL=exit (the same) or CONTROL=off", command, (int)len, text);
         return false;
     }

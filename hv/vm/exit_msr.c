@@ -22,55 +22,47 @@ struct msr_row {
 
 static bool read_zero(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
-    (void)v, (void)msr;
     *value = 0;
     return true;
 }
 
 static bool write_ignored(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-    (void)v, (void)msr, (void)value;
     return true;
 }
 
 static bool write_zero_only(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-    (void)v, (void)msr;
     return value == 0;
 }
 
 /* Those of AMD's that its kernels touch without asking CPUID: nothing is switched on, and nothing can be. */
 static bool read_amd_zero(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
-    (void)msr;
     *value = 0;
     return cpuid_is_amd(&v->cpuid);
 }
 
 static bool write_amd_ignored(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-    (void)msr, (void)value;
     return cpuid_is_amd(&v->cpuid);
 }
 
 /* LFENCE serializes: what kernels would set here. */
 static bool read_de_cfg(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
-    (void)msr;
     *value = DE_CFG_LFENCE_SERIALIZE;
     return cpuid_is_amd(&v->cpuid);
 }
 
 static bool read_vm_cr(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
-    (void)msr;
     *value = VM_CR_SVMDIS | VM_CR_LOCK; /* as a PC with AMD-V switched off */
     return cpuid_is_amd(&v->cpuid);
 }
 
 static bool read_feature_control(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
-    (void)v, (void)msr;
     *value = FEATURE_CONTROL_LOCK; /* locked, and no VMX: as a PC with VT-x switched off */
     return true;
 }
@@ -87,42 +79,36 @@ static void set_tsc_adjust(struct vcpu *v, uint64_t adjust)
 
 static bool read_tsc(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
-    (void)msr;
     *value = vm_guest_tsc(v);
     return true;
 }
 
 static bool write_tsc(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-    (void)msr;
     set_tsc_adjust(v, v->tsc_adjust + value - vm_guest_tsc(v));
     return true;
 }
 
 static bool read_tsc_adjust(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
-    (void)msr;
     *value = v->tsc_adjust;
     return true;
 }
 
 static bool write_tsc_adjust(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-    (void)msr;
     set_tsc_adjust(v, value);
     return true;
 }
 
 static bool read_tsc_deadline(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
-    (void)msr;
     *value = vlapic_read_tsc_deadline(&v->lapic);
     return true;
 }
 
 static bool write_tsc_deadline(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-    (void)msr;
     vlapic_write_tsc_deadline(&v->lapic, value);
     vcpu_apic_timer_changed(v);
     return true;
@@ -132,14 +118,12 @@ static bool write_tsc_deadline(struct vcpu *v, uint32_t msr, uint64_t value)
 
 static bool read_apic_base(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
-    (void)msr;
     *value = v->lapic.base_msr;
     return true;
 }
 
 static bool write_apic_base(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-    (void)msr;
     if (v->apicv)
         vlapic_sync(&v->lapic);
     if (vlapic_write_base(&v->lapic, value) != VLAPIC_OK)
@@ -187,7 +171,6 @@ static bool write_x2apic(struct vcpu *v, uint32_t msr, uint64_t value)
 /* SDM vol 4, IA32_EFER: LMA is the CPU's, LME may not change while paging is on. */
 static bool write_efer(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-    (void)msr;
     uint64_t old = vt.get(v->vt, VT_EFER);
     if (value & ~(cpuid_efer_allowed(&v->cpuid) | EFER_LMA))
         return false;
@@ -199,14 +182,12 @@ static bool write_efer(struct vcpu *v, uint32_t msr, uint64_t value)
 
 static bool read_efer(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
-    (void)msr;
     *value = vt.get(v->vt, VT_EFER);
     return true;
 }
 
 static bool read_pat(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
-    (void)msr;
     *value = vt.get(v->vt, VT_PAT);
     return true;
 }
@@ -228,7 +209,6 @@ static bool all_bytes_are_types(uint64_t value, bool uc_minus)
 
 static bool write_pat(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-    (void)msr;
     if (!all_bytes_are_types(value, true))
         return false;
     vt.set(v->vt, VT_PAT, value);
@@ -298,7 +278,6 @@ static bool write_plain(struct vcpu *v, uint32_t msr, uint64_t value)
 
 static bool read_mtrr_cap(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
-    (void)v, (void)msr;
     *value = MTRR_VARIABLE | MTRRCAP_FIX | MTRRCAP_WC;
     return true;
 }
@@ -341,14 +320,12 @@ static bool write_mtrr_variable(struct vcpu *v, uint32_t msr, uint64_t value)
 
 static bool read_mtrr_default(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
-    (void)msr;
     *value = v->msr.mtrr_def_type;
     return true;
 }
 
 static bool write_mtrr_default(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-    (void)msr;
     if ((value & ~(MTRR_DEF_TYPE | MTRR_DEF_FE | MTRR_DEF_E)) || !is_memory_type(value & MTRR_DEF_TYPE))
         return false;
     v->msr.mtrr_def_type = value;
@@ -359,28 +336,24 @@ static bool write_mtrr_default(struct vcpu *v, uint32_t msr, uint64_t value)
 
 static bool read_misc_enable(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
-    (void)msr;
     *value = v->msr.misc_enable | MISC_ENABLE_BTS_UNAVAIL | MISC_ENABLE_PEBS_UNAVAIL;
     return true;
 }
 
 static bool write_misc_enable(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-    (void)msr;
     v->msr.misc_enable = value & (MISC_ENABLE_FAST_STRING | MISC_ENABLE_EIST);
     return true;
 }
 
 static bool read_debugctl(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
-    (void)msr;
     *value = vt.get(v->vt, VT_DEBUGCTL);
     return true;
 }
 
 static bool write_debugctl(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-    (void)msr;
     if (value & ~(DEBUGCTL_BTF | DEBUGCTL_LBR))
         return false;
     vt.set(v->vt, VT_DEBUGCTL, value & DEBUGCTL_BTF); /* last-branch records are not offered: the bit has no effect */
@@ -390,21 +363,18 @@ static bool write_debugctl(struct vcpu *v, uint32_t msr, uint64_t value)
 /* The ratio of the TSC to the 100 MHz bus clock: kernels without CPUID leaf 15h take the TSC's frequency from here. */
 static bool read_platform_info(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
-    (void)v, (void)msr;
     *value = MAX(tsc_scale.hz / 100000000, UINT64_C(1)) << PLATFORM_INFO_RATIO_SHIFT;
     return true;
 }
 
 static bool read_mcg_status(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
-    (void)msr;
     *value = v->msr.mcg_status;
     return true;
 }
 
 static bool write_mcg_status(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-    (void)msr;
     if (value)
         return false; /* SDM vol 3, "IA32_MCG_STATUS MSR": writing anything but 0 raises #GP */
     v->msr.mcg_status = 0;
@@ -533,7 +503,6 @@ enum vcpu_next exit_rdmsr(struct vcpu *v, const struct vt_exit *exit)
 {
     uint64_t *g = v->vt->gpr, value;
     const struct msr_row *row = find((uint32_t)g[VT_RCX]);
-    (void)exit;
     if (UNLIKELY(!row || !row->read || !row->read(v, (uint32_t)g[VT_RCX], &value)))
         return refuse(v, (uint32_t)g[VT_RCX], false, 0);
     g[VT_RAX] = (uint32_t)value;
@@ -547,7 +516,6 @@ enum vcpu_next exit_wrmsr(struct vcpu *v, const struct vt_exit *exit)
     const uint64_t *g = v->vt->gpr;
     uint64_t value = (g[VT_RDX] << 32) | (uint32_t)g[VT_RAX];
     const struct msr_row *row = find((uint32_t)g[VT_RCX]);
-    (void)exit;
     if (UNLIKELY(!row || !row->write || !row->write(v, (uint32_t)g[VT_RCX], value)))
         return refuse(v, (uint32_t)g[VT_RCX], true, value);
     vt.skip(v->vt);

@@ -3,19 +3,23 @@
 #include "arch/x86_64/emul/show.h"
 #include "hv/lib/fmt.h"
 #include "hv/lib/str.h"
+#include "hv/vm/linear.h"
 
 #define UNDECODED_BYTES 8
 
-static void fetch(struct vcpu *v, struct look *l)
+unsigned look_bytes(struct gmem *mem, const struct guest_paging *paging, uint64_t linear, unsigned access,
+                    uint8_t bytes[INSN_MAX_LENGTH])
 {
-    for (l->fetched = 0; l->fetched < INSN_MAX_LENGTH; l->fetched++) {
+    unsigned n = 0;
+    while (n < INSN_MAX_LENGTH) {
         struct guest_translation t;
-        gva_t at = GVA(l->linear + l->fetched);
-        if (guest_walk(&l->paging, &gmem_walk, &v->part->mem, at, GUEST_FETCH | GUEST_PROBE, &t) != GUEST_WALK_OK ||
-            gmem_read(&v->part->mem, t.gpa, &l->bytes[l->fetched], 1) != GMEM_OK)
+        size_t part = linear_in_page(linear + n, INSN_MAX_LENGTH - n);
+        if (guest_walk(paging, &gmem_walk, mem, GVA(linear + n), access | GUEST_PROBE, &t) != GUEST_WALK_OK ||
+            gmem_read(mem, t.gpa, bytes + n, part) != GMEM_OK)
             break;
+        n += (unsigned)part;
     }
-    l->status = insn_decode(&l->insn, l->bytes, l->fetched, l->mode);
+    return n;
 }
 
 void look_at(struct vcpu *v, uint64_t rip, struct look *out)
@@ -25,7 +29,8 @@ void look_at(struct vcpu *v, uint64_t rip, struct look *out)
     out->cs = (uint16_t)vt.get(v->vt, VT_SELECTOR + VT_CS);
     out->rip = rip;
     out->linear = out->mode == INSN_MODE_64 ? rip : (uint32_t)(vt.get(v->vt, VT_BASE + VT_CS) + rip);
-    fetch(v, out);
+    out->fetched = look_bytes(&v->part->mem, &out->paging, out->linear, GUEST_FETCH, out->bytes);
+    out->status = insn_decode(&out->insn, out->bytes, out->fetched, out->mode);
 }
 
 void look_text(const struct look *l, char out[LOOK_TEXT_SIZE])

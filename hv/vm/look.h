@@ -18,6 +18,10 @@ struct look {
 
 #define LOOK_TEXT_SIZE 160
 
+/* The bytes at `linear`, as far as an `access` (enum guest_access) may read them: how many. */
+unsigned look_bytes(struct gmem *mem, const struct guest_paging *paging, uint64_t linear, unsigned access,
+                    uint8_t bytes[INSN_MAX_LENGTH]);
+
 /* With the vCPU loaded on this pCPU. */
 void look_at(struct vcpu *v, uint64_t rip, struct look *out);
 

@@ -33,11 +33,6 @@ const struct vt_control_text *vt_control_text(unsigned control)
     return control < VT_CONTROLS && texts[control].name ? &texts[control] : NULL;
 }
 
-static bool is_word(const char *name, const char *word, size_t len)
-{
-    return strlen(name) == len && !memcmp(name, word, len);
-}
-
 bool vt_policy_word(const char *word, size_t len, uint64_t *controls)
 {
     static const struct { const char *name; uint64_t controls; } groups[] = {
@@ -45,12 +40,12 @@ bool vt_policy_word(const char *word, size_t len, uint64_t *controls)
         { "exceptions", ~UINT64_C(0) << VT_CONTROL_EXCEPTION },
     };
     for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
-        if (is_word(groups[i].name, word, len)) {
+        if (str_is(groups[i].name, word, len)) {
             *controls = groups[i].controls;
             return true;
         }
     for (unsigned i = 0; i < VT_CONTROLS; i++)
-        if (texts[i].name && is_word(texts[i].name, word, len)) {
+        if (texts[i].name && str_is(texts[i].name, word, len)) {
             *controls = UINT64_C(1) << i;
             return true;
         }
