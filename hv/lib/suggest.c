@@ -35,3 +35,20 @@ unsigned suggest_distance(const char *a, size_t a_len, const char *b)
     }
     return rows[a_len % 3][b_len];
 }
+
+const char *suggest_nearest(const char *text, size_t len, const void *rows, size_t count, size_t stride)
+{
+    const char *nearest = NULL, *word;
+    unsigned best = suggest_limit(len) + 1;
+    for (const uint8_t *row = rows; count--; row += stride) {
+        memcpy(&word, row, sizeof word);
+        if (!word)
+            break;
+        unsigned distance = suggest_distance(text, len, word);
+        if (distance < best) {
+            best = distance;
+            nearest = word;
+        }
+    }
+    return nearest;
+}

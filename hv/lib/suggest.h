@@ -18,4 +18,8 @@ static inline unsigned suggest_limit(size_t len)
     return len <= 3 ? 1 : len <= 6 ? 2 : SUGGEST_MOST;
 }
 
+/* The nearest of `count` words that is worth suggesting, NULL: none. Each is at the start of a row of `stride` bytes; a NULL
+ * ends them early. */
+const char *suggest_nearest(const char *text, size_t len, const void *rows, size_t count, size_t stride);
+
 #endif

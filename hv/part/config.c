@@ -25,25 +25,11 @@ void config_mistake(struct config_parser *p, unsigned line, const struct partiti
     p->errors->report(p->errors->ctx, message);
 }
 
-static const char *nearest_key(const struct config_key *keys, unsigned count, struct ini_text name)
-{
-    const char *found = NULL;
-    unsigned best = suggest_limit(name.len) + 1;
-    for (unsigned i = 0; i < count; i++) {
-        unsigned d = suggest_distance(name.s, name.len, keys[i].name);
-        if (d < best) {
-            best = d;
-            found = keys[i].name;
-        }
-    }
-    return found;
-}
-
 static void unknown_key(struct config_parser *p, const struct ini_item *item, const struct config_key *keys,
                         unsigned count)
 {
     int len = (int)MIN(item->name.len, 40);
-    const char *near = nearest_key(keys, count, item->name);
+    const char *near = suggest_nearest(item->name.s, item->name.len, keys, count, sizeof *keys);
     if (near)
         config_mistake(p, item->line, p->partition, "unknown key \"%.*s\"; did you mean \"%s\"?", len, item->name.s,
                        near);

@@ -178,19 +178,14 @@ static const struct config_word *find_word(const struct config_word *words, stru
 
 static bool refuse_word(struct request *r)
 {
-    char expected[96], hint[48] = "";
+    char expected[96];
     size_t n = 0;
-    unsigned best = suggest_limit(r->value.len) + 1;
-    for (const struct config_word *w = r->key->words; w->word; w++) {
-        unsigned d = suggest_distance(r->value.s, r->value.len, w->word);
-        if (d < best) {
-            best = d;
-            fmt_print(hint, sizeof hint, "; did you mean \"%s\"?", w->word);
-        }
-        if (n < sizeof expected)
-            n += fmt_print(expected + n, sizeof expected - n, "%s%s", n ? ", " : "", w->word);
-    }
-    return refuse(r, "is not possible here; expected one of: %s%s", expected, hint);
+    const struct config_word *words = r->key->words;
+    const char *near = suggest_nearest(r->value.s, r->value.len, words, SIZE_MAX, sizeof *words);
+    for (const struct config_word *w = words; w->word && n < sizeof expected; w++)
+        n += fmt_print(expected + n, sizeof expected - n, "%s%s", n ? ", " : "", w->word);
+    return refuse(r, "is not possible here; expected one of: %s%s%s%s", expected, near ? "; did you mean \"" : "",
+                  near ? near : "", near ? "\"?" : "");
 }
 
 static bool parse_word(struct request *r)
