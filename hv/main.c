@@ -11,6 +11,7 @@
 #include "arch/x86_64/vmx/backend.h"
 #include "boot/boot_info.h"
 #include "drivers/cmos_clock.h"
+#include "drivers/hpet.h"
 #include "drivers/nmi_guard.h"
 #include "drivers/power.h"
 #include "hv/bringup.h"
@@ -134,6 +135,7 @@ static void start_screen(void)
 
 static void end_in_panic(void)
 {
+    watchdog_leave();
     con_panic(&root.con);
     monitor_trace_last_words(log_emergency);
 }
@@ -300,13 +302,46 @@ static void on_nmi(void *ctx, const struct trap_frame *frame)
 }
 
 /* Bochs quirk, found by trying: without preemption timer a guest with RFLAGS.IF = 0 would keep its CPU for ever. */
-static void guard_against_masked_guests(void)
+static bool guard_against_masked_guests(void)
 {
     if (vt.features()->masked_interrupts_exit)
-        return;
+        return false;
     log_line("cpu: interrupts do not end a guest's stay while it masks them (an emulator's fault): the PIT sends NMIs, %u a "
              "second", NMI_GUARD_HZ);
     nmi_guard_start(bringup_map_io(HPA(IOAPIC_ADDRESS), PAGE_SIZE, PT_UC), PIT_PIN);
+    return true;
+}
+
+static const struct acpi_ioapic *first_ioapic(void)
+{
+    for (unsigned i = 0; i < machine.acpi.ioapic_count; i++)
+        if (machine.acpi.ioapics[i].gsi_base == 0)
+            return &machine.acpi.ioapics[i];
+    return NULL;
+}
+
+/* NULL, or why no timer sends NMIs to the boot CPU. */
+static const char *start_nmi_timer(void)
+{
+    const struct acpi_ioapic *ioapic = first_ioapic();
+    if (asked_to_do_without("nmi-watchdog"))
+        return "as asked for";
+    if (!ioapic || !machine.acpi.hpet_address || pcpu_this()->apic_id > UINT8_MAX - 1)
+        return "no HPET, no IOAPIC, or an APIC ID above 254";
+    nmi_guard_route(bringup_map_io(HPA(ioapic->address), PAGE_SIZE, PT_UC), PIT_PIN, (uint8_t)pcpu_this()->apic_id);
+    if (!hpet_tick(bringup_map_io(HPA(machine.acpi.hpet_address), HPET_MMIO_SIZE, PT_UC), WATCHDOG_LOOK_NS))
+        return "the HPET has no periodic timer in place of the PIT's";
+    return NULL;
+}
+
+/* So that the boot CPU looks at itself, too: it may be the only one, or all may be stuck. */
+static void start_nmi_watchdog(bool nmis_come)
+{
+    const char *why_not = nmis_come ? NULL : start_nmi_timer();
+    if (why_not)
+        log_line("watchdog: no NMI timer (%s): a machine whose CPUs are all stuck does not say so", why_not);
+    else
+        watchdog_expect_nmis();
 }
 
 static void enable_virtualization(void)
@@ -350,7 +385,7 @@ static void on_own_stack(void *arg)
     root.cpus = bringup_other_cpus(ap_main);
     start_trace();
     monitor_trace_init(&machine.pages, vt.name);
-    guard_against_masked_guests();
+    start_nmi_watchdog(guard_against_masked_guests());
     if (str_find(root.info->cmdline, "spoil-entry"))
         partition_spoil_entries();
     if (str_find(root.info->cmdline, "log-exits"))

@@ -69,6 +69,12 @@ static void stuck_other(void)
     lapic_send(pcpu_at(1)->apic_id, STUCK_VECTOR);
 }
 
+static __attribute__((noinline)) void stuck_all(void)
+{
+    stuck_other();
+    stuck_here();
+}
+
 void plant_cpu(void)
 {
     irq_set_handler(STUCK_VECTOR, on_stuck_vector, NULL);
@@ -79,7 +85,7 @@ static const struct {
     void (*plant)(void);
 } faults[] = {
     { "plant=memory", flip_memory }, { "plant=code", flip_code }, { "plant=pages", lose_page }, { "plant=delay", delay },
-    { "plant=stuck", stuck_here }, { "plant=other-stuck", stuck_other },
+    { "plant=stuck", stuck_here }, { "plant=other-stuck", stuck_other }, { "plant=all-stuck", stuck_all },
     { "plant=nmi", plant_nmi }, { "plant=interrupt", plant_interrupt }, { "plant=spurious", plant_spurious },
     { "plant=tables", plant_tables }, { "plant=exit", plant_exit }, { "plant=entry", plant_entry },
     { "plant=allocations", plant_allocations },

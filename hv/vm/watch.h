@@ -12,6 +12,7 @@
 /* So many looks in a row at one and the same mark. Looks are counted, and not the time between them: a watcher that was itself
  * away, as in an emulator whose host was busy, has seen nothing meanwhile. */
 #define WATCH_LOOKS 4u
+#define WATCH_OWN_LOOKS 6u /* of a CPU at its own mark, by NMI: so that another, if there is one, comes first */
 
 enum watch_news { WATCH_NOTHING, WATCH_STUCK, WATCH_GOES_ON };
 
@@ -21,7 +22,10 @@ struct watch {
     bool stuck;     /* it was told */
 };
 
-/* One look. Each stay is told once, and that it is over once. */
-enum watch_news watch_look(struct watch *w, uint64_t mark);
+/* One look; `needed`: WATCH_LOOKS or WATCH_OWN_LOOKS. Each stay is told once, and that it is over once. */
+enum watch_news watch_look(struct watch *w, uint64_t mark, unsigned needed);
+
+/* Whether the CPU with this mark looks after others: not if it is stuck or not in its loop. Then somebody else has to. */
+bool watch_watches(const struct watch *w);
 
 #endif

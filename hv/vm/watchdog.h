@@ -1,6 +1,8 @@
 /* The hypervisor watches itself: a pCPU that does not come back to its loop (hv/vm/dispatch.c) for over a second is made to say,
- * by an NMI, where it is. CPU 0 watches all others, CPU 1 watches CPU 0; alone, a CPU is watched by nobody. No turn is longer
- * than a quarter of a second, so a guest that runs undisturbed gives no alarm, and exits cost nothing more. */
+ * by an NMI, where it is. Each watches the one before it (the first: the last), and those before that one while it is stuck, so
+ * that one that goes on notices all that do not. No turn is longer than a quarter of a second, so a guest that runs undisturbed
+ * gives no alarm, and exits cost nothing more. With a timer that sends NMIs to CPU 0, that looks at its own mark, too: for a
+ * machine with one CPU, or in which none goes on. */
 #ifndef HV_VM_WATCHDOG_H
 #define HV_VM_WATCHDOG_H
 
@@ -12,6 +14,9 @@
  * whoever holds their locks. */
 void watchdog_init(void (*alarm)(bool on));
 
+/* A timer sends an NMI to CPU 0 at least this often. */
+void watchdog_expect_nmis(void);
+
 /* On each pCPU: its NMI handler, or a part of it. */
 void watchdog_nmi(const struct trap_frame *frame);
 
@@ -21,8 +26,8 @@ void watchdog_sleep(void); /* around cpu_idle() */
 void watchdog_wake(void);
 void watchdog_leave(void); /* the machine ends: this pCPU is watched no more */
 
-/* Look after others, if it is time; returns the host TSC at which to call again at the latest, UINT64_MAX: this pCPU watches
- * nobody. */
+/* Look after others, if it is time; returns the host TSC at which to call again at the latest, UINT64_MAX: there is
+ * nobody else. */
 uint64_t watchdog_look(void);
 
 #endif
