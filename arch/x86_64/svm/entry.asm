@@ -13,6 +13,8 @@
 section .text.no_gs progbits alloc exec nowrite align=16
 global svm_run
 global svm_run_refill
+global svm_run_vmrun
+global svm_run_refill_vmrun
 extern svm_decode
 extern svm_new_asid
 
@@ -35,6 +37,7 @@ extern svm_new_asid
     clgi
     sti
     vmload
+%1_vmrun:
     vmrun
     vmsave                          ; VMRUN gave RAX and RSP back
     mov rax, rdi

@@ -186,7 +186,7 @@ const struct svm_exit_row svm_exit_rows[SVM_EXIT_ROWS] = {
 static __attribute__((noinline)) uint32_t decode_invalid(struct svm_vcpu *v, struct vt_exit *exit, bool again)
 {
     struct svm_entry_violation first;
-    if (again || svm_entry_check(v->vmcb, cpu_features.physical_bits, &first, 1))
+    if (!svm_caps.tcg || again || svm_entry_check(v->vmcb, cpu_features.physical_bits, &first, 1))
         return exit->kind = VT_EXIT_ENTRY_FAILED;
     exit->qualification = 0;
     exit->exception.vector = EXC_GP;

@@ -51,10 +51,20 @@ void svm_dump(struct vt_vcpu *vt, void (*field)(void *ctx, const struct vt_hw_fi
         field(ctx, &(struct vt_hw_field){ fields[i].name, value_of(svm_of(vt)->vmcb, i), fields[i].offset });
 }
 
+/* Bochs quirk: an entry that is refused saves the registers as they are into the VMCB: the hypervisor's own, at its VMRUN. */
+static bool overwritten(const struct vmcb *c)
+{
+    return c->rip == (uint64_t)(uintptr_t)svm_run_vmrun || c->rip == (uint64_t)(uintptr_t)svm_run_refill_vmrun;
+}
+
 unsigned svm_explain_entry(struct vt_vcpu *vt, void (*line)(void *ctx, const char *text), void *ctx)
 {
     struct svm_entry_violation found[MAX_VIOLATIONS];
     char text[240];
+    if (overwritten(svm_of(vt)->vmcb)) {
+        line(ctx, "which rule it broke is not known: this emulator put the hypervisor's registers in the place of the guest's");
+        return 1;
+    }
     unsigned count = svm_entry_check(svm_of(vt)->vmcb, cpu_features.physical_bits, found, MAX_VIOLATIONS);
     for (unsigned i = 0; i < MIN(count, (unsigned)MAX_VIOLATIONS); i++) {
         fmt_print(text, sizeof text, "%s = 0x%lx: %s (APM vol 2, \"Canonicalization and Consistency Checks\")",

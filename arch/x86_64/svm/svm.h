@@ -85,6 +85,9 @@ static inline void svm_set_flush(struct svm_vcpu *v, uint8_t tlb_control)
 VT_BACKEND(VT_DECLARE, svm)
 uint32_t svm_run_refill(struct vt_vcpu *v, uint64_t ticks); /* svm_run() for RETURNS_REFILL of cpu/speculation.h */
 
+/* entry.asm: where their VMRUNs are */
+extern const char svm_run_vmrun[], svm_run_refill_vmrun[];
+
 /* caps.c */
 extern struct vt_env svm_env;
 

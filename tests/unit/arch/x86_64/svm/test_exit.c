@@ -96,6 +96,25 @@ TEST(a_refused_entry_is_told_from_an_exit)
     CHECK_EQ(kind_of(VMEXIT_INVALID), VT_EXIT_ENTRY_FAILED);
 }
 
+/* A refusal with which nothing is wrong: QEMU's #GP for a MOV to CR3. Elsewhere the VMCB may hold other registers by then. */
+TEST(a_refused_entry_that_breaks_no_rule_is_a_fault_of_the_guest_in_qemu_only)
+{
+    memset(&vmcb, 0, sizeof vmcb);
+    vmcb.intercept_2 = INTERCEPT_VMRUN;
+    vmcb.guest_asid = 1;
+    vmcb.efer = EFER_SVME;
+    vmcb.cr0 = CR0_ET;
+    vmcb.dr6 = DR6_RESET;
+    vmcb.dr7 = DR7_RESET;
+    cpu_features.physical_bits = 40;
+    svm_caps.tcg = true;
+    CHECK_EQ(kind_of(VMEXIT_INVALID), VT_EXIT_EXCEPTION);
+    CHECK_EQ(v.vt.exit.exception.vector, EXC_GP);
+    CHECK_EQ(svm_decode(&v), VT_EXIT_ENTRY_FAILED); /* twice in a row it is no such fault */
+    svm_caps.tcg = false;
+    CHECK_EQ(kind_of(VMEXIT_INVALID), VT_EXIT_ENTRY_FAILED);
+}
+
 /* The fields that a decoder reads are the CPU's, but a decoder relies on none of them for its own safety. */
 TEST(whatever_the_vmcb_holds_a_code_decodes_to_a_kind)
 {
