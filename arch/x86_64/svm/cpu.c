@@ -2,6 +2,7 @@
 #include "arch/x86_64/cpu/insn.h"
 #include "arch/x86_64/cpu/pcpu.h"
 #include "arch/x86_64/isa/msr.h"
+#include "arch/x86_64/svm/bochs.h"
 #include "arch/x86_64/svm/insn.h"
 #include "arch/x86_64/svm/probe.h"
 #include "arch/x86_64/svm/svm.h"
@@ -24,6 +25,13 @@ static bool unlock(unsigned cpu)
     return false;
 }
 
+static void probe_interrupts(struct svm_cpu *c)
+{
+    svm_caps.features.masked_interrupts_exit = svm_probe_masked_interrupt(c);
+    if (!svm_caps.features.masked_interrupts_exit)
+        svm_env.ops->run = svm_bochs_run;
+}
+
 enum vt_status svm_cpu_enable(unsigned cpu)
 {
     struct svm_cpu *c = &svm_cpus[cpu];
@@ -42,7 +50,7 @@ enum vt_status svm_cpu_enable(unsigned cpu)
     if (svm_caps.tcg)
         svm_tcg_cpu_enable();
     if (cpu == 0)
-        svm_caps.features.masked_interrupts_exit = svm_probe_masked_interrupt(c);
+        probe_interrupts(c);
     return VT_OK;
 }
 
