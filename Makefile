@@ -272,8 +272,8 @@ hostile: setup
 	@+$(MAKE) --no-print-directory all guests
 	scripts/hostile --seeds $(SEEDS) --seed $(SEED) $(BACKEND:%=--backend %) --jobs $(JOBS) $(HOSTILE_OPTIONS)
 
-# Named faults, each shown to be contained: tests/faults/*.faults. On BACKEND=vmx or svm (both on Bochs) or host (unit
-# tests), default all; FAULT=words only those with these in their names.
+# Named faults, each shown to be contained: tests/faults/*.faults. On BACKEND=vmx or svm (both on Bochs), svm-qemu or host
+# (unit tests), default all; FAULT=words only those with these in their names.
 FAULT ?=
 .PHONY: faults
 faults: setup
