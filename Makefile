@@ -60,7 +60,7 @@ HOT_C := arch/x86_64/cpu/guest_state.c hv/sched/policy.c hv/dev/vlapic.c hv/dev/
   $(addprefix arch/x86_64/vmx/,vcpu.c run.c exit.c field.c inject.c apicv.c) \
   $(addprefix hv/dev/,bus.c vpic.c vpit.c vrtc.c vpm.c vuart.c vioapic.c vpci.c) \
   hv/plant_machine.c arch/x86_64/mmu/guest_walk.c arch/x86_64/emul/exec.c hv/mem/gmem.c hv/mem/gmem_access.c \
-  $(addprefix arch/x86_64/svm/,vcpu.c run.c exit.c field.c inject.c cpu.c controls.c probe.c) \
+  $(addprefix arch/x86_64/svm/,vcpu.c run.c bochs.c exit.c field.c inject.c cpu.c controls.c probe.c) \
   $(addprefix hv/vm/,tracing.c dispatch.c run.c interrupt.c emulate.c fetch.c access.c operand.c linear.c exit_misc.c exit_io.c exit_msr.c exit_cr.c exit_dr.c exit_mmio.c pv.c)
 HOT_CFLAGS := -fomit-frame-pointer $(if $(findstring clang,$(CC)),,-mpreferred-stack-boundary=3)
 $(HOT_C:%.c=$(B)/hv/%.o): HV_CFLAGS += $(HOT_CFLAGS)

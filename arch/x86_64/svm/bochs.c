@@ -18,8 +18,16 @@
 #include "arch/x86_64/cpu/insn.h"
 #include "arch/x86_64/svm/svm.h"
 
-static uint32_t virtual_interrupt(struct vt_vcpu *vt)
+static uint32_t enter(struct vt_vcpu *vt, uint64_t ticks)
 {
+    write_cr2(svm_of(vt)->vmcb->cr2);
+    return svm_run(vt, ticks);
+}
+
+static __attribute__((noinline)) uint32_t run_with_window(struct vt_vcpu *vt, uint64_t ticks)
+{
+    if (!svm_can_take_interrupt(vt))
+        return enter(vt, ticks);
     vt->exit_tsc = rdtsc();
     vt->exit.raw = VMEXIT_VINTR;
     return vt->exit.kind = VT_EXIT_INTERRUPT_WINDOW;
@@ -27,9 +35,7 @@ static uint32_t virtual_interrupt(struct vt_vcpu *vt)
 
 uint32_t svm_bochs_run(struct vt_vcpu *vt, uint64_t ticks)
 {
-    struct svm_vcpu *v = svm_of(vt);
-    if (UNLIKELY(v->interrupt_window) && svm_can_take_interrupt(vt))
-        return virtual_interrupt(vt);
-    write_cr2(v->vmcb->cr2);
-    return svm_run(vt, ticks);
+    if (UNLIKELY(svm_of(vt)->interrupt_window))
+        return run_with_window(vt, ticks);
+    return enter(vt, ticks);
 }
