@@ -18,13 +18,15 @@
 #include "arch/x86_64/cpu/insn.h"
 #include "arch/x86_64/svm/svm.h"
 
+static uint32_t (*run)(struct vt_vcpu *v, uint64_t ticks);
+
 static uint32_t enter(struct vt_vcpu *vt, uint64_t ticks)
 {
     write_cr2(svm_of(vt)->vmcb->cr2);
-    return svm_run(vt, ticks);
+    return run(vt, ticks);
 }
 
-static __attribute__((noinline)) uint32_t run_with_window(struct vt_vcpu *vt, uint64_t ticks)
+static __attribute__((noinline)) uint32_t enter_with_window(struct vt_vcpu *vt, uint64_t ticks)
 {
     if (!svm_can_take_interrupt(vt))
         return enter(vt, ticks);
@@ -33,9 +35,16 @@ static __attribute__((noinline)) uint32_t run_with_window(struct vt_vcpu *vt, ui
     return vt->exit.kind = VT_EXIT_INTERRUPT_WINDOW;
 }
 
-uint32_t svm_bochs_run(struct vt_vcpu *vt, uint64_t ticks)
+/* In the place of svm_run() or svm_run_refill(). */
+static uint32_t svm_bochs_run(struct vt_vcpu *vt, uint64_t ticks)
 {
     if (UNLIKELY(svm_of(vt)->interrupt_window))
-        return run_with_window(vt, ticks);
+        return enter_with_window(vt, ticks);
     return enter(vt, ticks);
+}
+
+void svm_bochs_init(struct vt_ops *ops)
+{
+    run = ops->run;
+    ops->run = svm_bochs_run;
 }

@@ -4,7 +4,7 @@
 
 #include "arch/x86_64/vt/vt.h"
 
-/* Once, on a machine where interrupts do not end a stay while the guest masks them: takes the place of svm_run(). */
-uint32_t svm_bochs_run(struct vt_vcpu *v, uint64_t ticks);
+/* Once, on a machine where interrupts do not end a stay while the guest masks them: ops->run is then run with what Bochs needs. */
+void svm_bochs_init(struct vt_ops *ops);
 
 #endif

@@ -29,7 +29,7 @@ static void probe_interrupts(struct svm_cpu *c)
 {
     svm_caps.features.masked_interrupts_exit = svm_probe_masked_interrupt(c);
     if (!svm_caps.features.masked_interrupts_exit)
-        svm_env.ops->run = svm_bochs_run;
+        svm_bochs_init(svm_env.ops);
 }
 
 enum vt_status svm_cpu_enable(unsigned cpu)
