@@ -50,7 +50,8 @@ void pv_clock_update(struct vcpu *v)
     t.system_time = tsc_to_ns(t.tsc_timestamp - v->tsc_adjust);
     scale(&t.tsc_to_system_mul, &t.tsc_shift);
     t.version = v->pvclock_version + 1;
-    if (gmem_write(&v->part->mem, at, &t, sizeof t) != GMEM_OK)
+    /* Odd before anything else changes: other vCPUs may be reading it, and a copy promises no order. */
+    if (gmem_write_u32(&v->part->mem, at, t.version) != GMEM_OK || gmem_write(&v->part->mem, at, &t, sizeof t) != GMEM_OK)
         return; /* checked when it was set; the guest's RAM does not shrink */
     v->pvclock_version += 2;
     (void)!gmem_write_u32(&v->part->mem, at, v->pvclock_version);
