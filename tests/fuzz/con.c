@@ -88,6 +88,25 @@ static void fresh(const struct con_hooks *hooks)
     con.hooks = *hooks;
 }
 
+/* As after a lot of output: the first terminal's queue is nearly full with lines of the first guest, which has more to replay
+ * than is kept. */
+static void fill(void)
+{
+    struct con_queue *q = &con.queue[0];
+    struct con_partition *p = &con.partition[0];
+    const unsigned record = CON_RECORD_MAX + 3; /* source, length (16 bits), text */
+    memset(q->bytes, 'x', sizeof q->bytes);
+    for (; q->head + record <= CON_QUEUE_SIZE; q->head += record) {
+        q->last = q->head;
+        q->bytes[q->head] = 0;
+        memcpy(&q->bytes[q->head + 1], &(uint16_t){ CON_RECORD_MAX }, 2);
+        q->queued[0] += record;
+    }
+    memset(p->replay, 'y', sizeof p->replay);
+    p->replay[100] = '\n';
+    p->replay_head = 3 * CON_REPLAY_SIZE + 7;
+}
+
 static void start(uint8_t setup)
 {
     const struct con_hooks all = { .to_guest = to_guest, .to_monitor = to_monitor, .redraw_monitor = redraw_monitor }, none = { .ctx = NULL };
@@ -101,6 +120,8 @@ static void start(uint8_t setup)
     if (setup & 2)
         FUZZ_CHECK(con_add_terminal(&con, &screen) && !con_add_terminal(&con, &line));
     FUZZ_CHECK(con_set_partition(&con, 0, "linux") && con_set_partition(&con, 1, "a [name]\033[2J"));
+    if (setup >> 3 == 30)
+        fill();
     if (setup & 4)
         FUZZ_CHECK(con_set_partition(&con, 9, "ten") && !con_set_partition(&con, CON_MAX_PARTITIONS, "many") && !con_set_partition(&con, 2, ""));
 }
@@ -110,7 +131,7 @@ static void output(uint8_t op, struct fuzz_input *in)
     size_t length = MIN((size_t)(op >> 3), in->left);
     const char *text = (const char *)in->at;
     in->at += length, in->left -= length;
-    unsigned times = op & 128 ? length == 31 ? 300 : 10 : 1; /* so that queues fill, and now and then a replay buffer */
+    unsigned times = op & 128 ? 10 : 1; /* so that queues fill */
     while (times--)
         con_guest_write(&con, op & 4 ? 0 : op & 8 ? 1 : 9, op & 16 ? CON_DEBUG : CON_SERIAL, text, length);
 }
@@ -156,7 +177,7 @@ static void other(uint8_t op, struct fuzz_input *in)
 static void type(uint8_t op, uint8_t byte)
 {
     attached_ever |= byte >= '1' && byte <= '9';
-    for (unsigned times = op >> 5 == 7 ? CON_INPUT_SIZE + 1 : 1; times--;)
+    for (unsigned times = op >> 3 == 31 ? CON_INPUT_SIZE + 1 : 1; times--;)
         con_input(&con, byte);
 }
 
