@@ -103,7 +103,7 @@ static void fill(void)
         q->queued[0] += record;
     }
     memset(p->replay, 'y', sizeof p->replay);
-    p->replay[100] = '\n';
+    p->replay[CON_REPLAY_SIZE - 100] = '\n'; /* a replay begins with a line: what is before is soon done */
     p->replay_head = 3 * CON_REPLAY_SIZE + 7;
 }
 
@@ -177,7 +177,7 @@ static void other(uint8_t op, struct fuzz_input *in)
 static void type(uint8_t op, uint8_t byte)
 {
     attached_ever |= byte >= '1' && byte <= '9';
-    for (unsigned times = op >> 3 == 31 ? CON_INPUT_SIZE + 1 : 1; times--;)
+    for (unsigned times = op == 0xfb ? CON_INPUT_SIZE + 1 : 1; times--;)
         con_input(&con, byte);
 }
 
