@@ -45,7 +45,7 @@ unit: $(FUZZ_TESTS)
 fuzz-build: $(foreach f,$(filter $(FUZZ_C),$(FUZZ)),$(B)/fuzz/bin/$f $(B)/fuzz/replay/$f)
 fuzz: setup
 	@+$(MAKE) --no-print-directory fuzz-build
-	$(Q)scripts/fuzz --build $(B) $(if $(RUNS),--runs $(RUNS),--seconds $(T)) $(FUZZ)
+	$(Q)scripts/fuzz --build $(B) --jobs $(JOBS) $(if $(RUNS),--runs $(RUNS),--seconds $(T)) $(FUZZ)
 
 -include $(FUZZ_C_TESTS:$(B)/unit/%=$(B)/host/%.d) $(wildcard $(B)/fuzz/run/tests/fuzz/*.d $(B)/fuzz/cover/tests/fuzz/*.d) \
   $(PURE_C:%.c=$(B)/fuzz/run/%.d) $(PURE_C:%.c=$(B)/fuzz/cover/%.d)
