@@ -192,25 +192,26 @@ unsigned config_parse(const char *text, size_t len, const struct config_limits *
     return p.mistakes;
 }
 
+static const struct config_key *file_key(struct ini_text name)
+{
+    for (const struct config_key *k = config_partition_keys; k < config_partition_keys + CONFIG_PARTITION_KEYS; k++)
+        if ((k->type == VALUE_FILE || k->type == VALUE_MODULE) && ini_equals(name, k->name))
+            return k;
+    return NULL;
+}
+
 void config_list_files(const char *text, size_t len, void (*found)(void *ctx, const char *name), void *ctx)
 {
-    static const char *const keys[] = { "kernel", "initrd", "module", "image" };
     struct ini ini;
     struct ini_item item;
     ini_init(&ini, text, len);
     while (ini_next(&ini, &item) != INI_END) {
         char name[PARTITION_FILE_SIZE];
-        for (unsigned i = 0; i < ARRAY_SIZE(keys) && item.kind == INI_PAIR; i++) {
-            if (!ini_equals(item.name, keys[i]))
-                continue;
-            if (ini_equals(item.name, "module"))
-                item.value = ini_take_word(&item.value);
-            if (!item.value.len || item.value.len >= sizeof name)
-                break;
-            memcpy(name, item.value.s, item.value.len);
-            name[item.value.len] = '\0';
+        const struct config_key *key = item.kind == INI_PAIR ? file_key(item.name) : NULL;
+        if (!key)
+            continue;
+        struct ini_text file = key->type == VALUE_MODULE ? ini_take_word(&item.value) : item.value;
+        if (file.len && ini_copy(name, sizeof name, file))
             found(ctx, name);
-            break;
-        }
     }
 }

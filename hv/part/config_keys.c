@@ -88,25 +88,16 @@ const char *config_print_size(char *buf, size_t size, uint64_t bytes)
     return buf;
 }
 
-static bool copy_text(char *to, size_t size, struct ini_text from)
-{
-    if (from.len >= size)
-        return false;
-    memcpy(to, from.s, from.len);
-    to[from.len] = '\0';
-    return true;
-}
-
 static bool parse_file(struct request *r)
 {
-    if (copy_text(r->field, PARTITION_FILE_SIZE, r->value))
+    if (ini_copy(r->field, PARTITION_FILE_SIZE, r->value))
         return true;
     return refuse(r, "is too long for a file name; at most %d characters are possible", PARTITION_FILE_SIZE - 1);
 }
 
 static bool parse_text(struct request *r)
 {
-    if (copy_text(r->field, (size_t)r->key->max, r->value))
+    if (ini_copy(r->field, (size_t)r->key->max, r->value))
         return true;
     return refuse(r, "is too long; at most %lu characters are possible", r->key->max - 1);
 }
@@ -118,9 +109,9 @@ static bool parse_module(struct request *r)
         return refuse(r, "is one module too many; at most %d are possible", PARTITION_MAX_MODULES);
     struct partition_module *m = &p->modules[p->module_count];
     struct ini_text rest = r->value, file = ini_take_word(&rest);
-    if (!copy_text(m->file, sizeof m->file, file))
+    if (!ini_copy(m->file, sizeof m->file, file))
         return refuse(r, "is too long for a file name; at most %d characters are possible", PARTITION_FILE_SIZE - 1);
-    if (!copy_text(m->args, sizeof m->args, rest))
+    if (!ini_copy(m->args, sizeof m->args, rest))
         return refuse(r, "has too long arguments; at most %zu characters are possible", sizeof m->args - 1);
     p->module_count++;
     return true;

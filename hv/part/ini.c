@@ -35,6 +35,15 @@ struct ini_text ini_take_word(struct ini_text *text)
     return word;
 }
 
+bool ini_copy(char *to, size_t size, struct ini_text from)
+{
+    if (from.len >= size)
+        return false;
+    memcpy(to, from.s, from.len);
+    to[from.len] = '\0';
+    return true;
+}
+
 void ini_init(struct ini *ini, const char *text, size_t len)
 {
     *ini = (struct ini){ text, len, 0, 0 };

@@ -39,4 +39,7 @@ bool ini_equals(struct ini_text text, const char *word);
 /* Cut the first word (up to a blank) off *text and return it; empty at the end. */
 struct ini_text ini_take_word(struct ini_text *text);
 
+/* As a C string; false if it does not fit. */
+bool ini_copy(char *to, size_t size, struct ini_text from) MUST_CHECK;
+
 #endif
