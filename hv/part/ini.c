@@ -20,7 +20,7 @@ static struct ini_text trim(struct ini_text t)
 
 bool ini_equals(struct ini_text text, const char *word)
 {
-    return strlen(word) == text.len && !strncmp(text.s, word, text.len);
+    return str_is(word, text.s, text.len);
 }
 
 struct ini_text ini_take_word(struct ini_text *text)
