@@ -13,7 +13,9 @@
  * - A write of CR0 that switches paging changes EFER.LMA before it exits: exit.c.
  * - #DB exits before DR6 is written, and so without a reason; a hardware breakpoint or DR7.GD in a guest whose #DB
  *   exits shows DR6 as it was. Nothing is done about that.
- * - An exit in the delivery of INT n tells in EXITINTINFO the event before it: run.c. */
+ * - An exit in the delivery of INT n tells in EXITINTINFO the event that was delivered before it, since only injected events
+ *   and exceptions are noted there. Nothing is done about that either: with the controls of `exits = max` a #GP of INT n may
+ *   become #DF. */
 #include "arch/x86_64/svm/bochs.h"
 #include "arch/x86_64/cpu/insn.h"
 #include "arch/x86_64/svm/svm.h"
