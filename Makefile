@@ -149,8 +149,8 @@ $(B)/host/%.o: %.c
 	@$(call say,CC,$<)
 	$(Q)$(CC) $(TEST_CFLAGS) $(COVER_CFLAGS) -MMD -MP -c $< -o $@
 TEST_LIBS_test_decode_zydis := -lZydis
-$(B)/host/libpure.a: $(PURE_O)
-	@rm -f $@; ar rcs $@ $^
+$(B)/host/libpure.a: $(PURE_O) Makefile # which files there are
+	@rm -f $@; ar rcs $@ $(PURE_O)
 $(B)/unit/%: $(B)/host/tests/unit/%.o $(B)/host/tests/unit/test.o $(B)/host/libpure.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(SANITIZERS) $(COVER_LDFLAGS) $(filter-out %.a,$^) $(B)/host/libpure.a $(TEST_LIBS_$(notdir $@)) -o $@
