@@ -4,11 +4,12 @@ A guest's lines begin with "[its name] ", the hypervisor's do not, so that no gu
 import collections
 import re
 
-# What a seed must at least have done, for each second of its witness. A guest that dies at once, always, tests nothing.
-ACTIONS_A_SECOND = 5
+# What a seed must at least have done: one that dies at once, always, tests nothing. One that has overwritten its own code may
+# spin on both CPUs from then on, so more is asked only of all seeds of a backend together.
 LONGEST_LIFE = 16        # actions
-# What all seeds of a backend together must have done, if there are enough of them for that to be sure.
-ENOUGH_SEEDS = 15
+SOME_SEEDS = 3           # from so many on: actions, for each seed and second of its witness
+ACTIONS_A_SECOND = 5
+ENOUGH_SEEDS = 15        # from so many on: each kind of action, and kinds of exits
 EXIT_KINDS = 15
 
 WRONG = (r"witness: FAIL.*", r"PANIC.*", r"self-check: FAILED.*", r"spinlock.*", r"page_free: .*", r"a fault of the hypervisor.*",
@@ -86,22 +87,26 @@ def violations(text, seeds, seconds):
         out.append("the hypervisor did not say twice, when asked and at its end, that it is whole")
     for seed in seeds:
         made, lives, longest = of_seed(text, seed)
-        if made < ACTIONS_A_SECOND * seconds or longest < LONGEST_LIFE or not lives:
-            out.append("seed %d did too little: %d actions, %d lives, the longest of %d actions; at least %d, 1 and %d" % (
-                seed, made, lives, longest, ACTIONS_A_SECOND * seconds, LONGEST_LIFE))
+        if longest < LONGEST_LIFE or not lives:
+            out.append("seed %d did too little: %d actions, %d lives, the longest of %d actions; at least one of %d" % (
+                seed, made, lives, longest, LONGEST_LIFE))
     return out
 
 
-def too_little(seeds, made, known, exit_kinds):
+def too_little(seeds, seconds, made, known, exit_kinds):
     """Of all machines of a backend: `made` counts actions by kind, `known` are all kinds."""
+    out, floor = [], ACTIONS_A_SECOND * seconds * seeds
+    if seeds >= SOME_SEEDS and made.total() < floor:
+        out.append("%d actions instead of at least %d" % (made.total(), floor))
     if seeds < ENOUGH_SEEDS:
-        return []
-    out = ["no action was: " + kind for kind in sorted(known) if not made[kind]]
+        return out
+    out += ["no action was: " + kind for kind in sorted(known) if not made[kind]]
     if exit_kinds < EXIT_KINDS:
         out.append("%d kinds of exits instead of at least %d" % (exit_kinds, EXIT_KINDS))
     return out
 
 
 def floors(seconds):
-    return "each seed at least %d actions and a life of %d, each machine %d heartbeats; of %d seeds or more each kind of action, and %d kinds of exits" % (
-        ACTIONS_A_SECOND * seconds, LONGEST_LIFE, seconds, ENOUGH_SEEDS, EXIT_KINDS)
+    return ("of each machine %d heartbeats; of each seed a life of %d actions; of %d seeds or more %d actions a seed; of %d seeds or more "
+            "each kind of action, and %d kinds of exits" % (
+                seconds, LONGEST_LIFE, SOME_SEEDS, ACTIONS_A_SECOND * seconds, ENOUGH_SEEDS, EXIT_KINDS))

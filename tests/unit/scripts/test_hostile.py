@@ -47,7 +47,11 @@ class Hostile(unittest.TestCase):
         self.assertRegex(found(checks=1)[0], "did not say twice")
 
     def test_guests_that_did_little_are_a_violation(self):
-        self.assertRegex(found(actions=ACTIONS - 1)[0], "seed 7 did too little: 19 actions, 1 lives")
+        self.assertRegex(found(actions=15)[0], "seed 7 did too little: 15 actions, 1 lives")
+        self.assertEqual(found(actions=16), [])
+        made = judge.actions("[seed1] # PIC\n" * 59)
+        self.assertEqual(judge.too_little(3, SECONDS, made, {"PIC"}, 1), ["59 actions instead of at least 60"])
+        self.assertEqual(judge.too_little(2, SECONDS, made, {"PIC"}, 1), [])
 
     def test_a_guest_that_dies_at_once_each_time_is_a_violation(self):
         self.assertRegex(found(lives=ACTIONS)[0], "seed 7 did too little: 20 actions, 20 lives, the longest of 1 actions")
@@ -70,10 +74,10 @@ class Hostile(unittest.TestCase):
         self.assertEqual(judge.stops(text), {"triple fault": 2})
 
     def test_kinds_of_actions_and_exits_that_lack_are_named_if_there_were_seeds_enough(self):
-        made = judge.actions("[seed1] # PIC\n[seed1] # PIC\n")
-        self.assertEqual(judge.too_little(judge.ENOUGH_SEEDS, made, {"PIC", "PIT"}, judge.EXIT_KINDS), ["no action was: PIT"])
-        self.assertEqual(len(judge.too_little(judge.ENOUGH_SEEDS, made, {"PIC"}, judge.EXIT_KINDS - 1)), 1)
-        self.assertEqual(judge.too_little(judge.ENOUGH_SEEDS - 1, made, {"PIC", "PIT"}, 0), [])
+        made = judge.actions("[seed1] # PIC\n" * 1000)
+        self.assertEqual(judge.too_little(judge.ENOUGH_SEEDS, SECONDS, made, {"PIC", "PIT"}, judge.EXIT_KINDS), ["no action was: PIT"])
+        self.assertEqual(len(judge.too_little(judge.ENOUGH_SEEDS, SECONDS, made, {"PIC"}, judge.EXIT_KINDS - 1)), 1)
+        self.assertEqual(judge.too_little(judge.ENOUGH_SEEDS - 1, SECONDS, made, {"PIC", "PIT"}, 0), [])
 
 
 if __name__ == "__main__":
