@@ -44,9 +44,15 @@ class BootTests(unittest.TestCase):
         self.assertIn('neither "also qemu" nor "not qemu"', output)
 
     def test_the_emu_line_is_a_machine_too(self):
-        self.assertEqual(row("expect a", "emu --emu qemu"), "| `t` |  | yes |  |")
-        self.assertEqual(row("expect a", "emu --cpu-model ryzen"), "| `t` |  |  | yes |")
-        self.assertEqual(row("run true", "where qemu"), "| `t` |  | yes |  |")
+        self.assertEqual(row("expect a", "emu --emu qemu", "not vmx of that"), "| `t` | of that | yes |  |")
+        self.assertEqual(row("expect a", "emu --cpu-model ryzen", "not vmx of that"), "| `t` | of that |  | yes |")
+        self.assertEqual(row("run true", "where qemu", "not vmx of that"), "| `t` | of that | yes |  |")
+
+    def test_a_test_says_why_it_does_not_run_on_vt_x(self):
+        for lines in (("expect a", "emu --emu qemu"), ("expect a", "emu --cpu-model ryzen"), ("run true", "where qemu")):
+            status, output = table(*lines)
+            self.assertNotEqual(status, 0)
+            self.assertIn('no "not vmx" with the reason', output)
 
     def test_a_run_that_expects_nothing_on_one_machine_is_refused(self):
         status, output = table("on vmx expect a", "also qemu")
