@@ -70,5 +70,6 @@ TEST(exits_that_no_instruction_caused_are_not_told)
     for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++)
         take(kinds[i]);
     ask();
+    CHECK_EQ(cpu.gpr[VT_RAX], 0); /* answered, that there was none */
     CHECK_EQ(cpu.gpr[VT_RDI], 0);
 }

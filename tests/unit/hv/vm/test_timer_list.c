@@ -7,8 +7,8 @@ enum { COUNT = 4 };
 static struct vcpu vcpus[COUNT];
 static struct vcpu *list;
 
-/* In order, linked both ways, and exactly those that say so. */
-static bool is_sound(void)
+/* In order, linked both ways, `count` of them, and exactly those that say so. */
+static bool is_sound(unsigned count)
 {
     unsigned queued = 0, seen = 0;
     const struct vcpu *prev = NULL;
@@ -17,7 +17,7 @@ static bool is_sound(void)
     for (const struct vcpu *v = list; v && seen <= COUNT; prev = v, v = v->timer_next, seen++)
         if (v->timer_prev != prev || (prev && prev->deadline > v->deadline) || !v->timer_queued)
             return false;
-    return seen == queued;
+    return seen == count && queued == count;
 }
 
 static void start(const unsigned deadline[COUNT])
@@ -36,13 +36,14 @@ TEST(whatever_the_order_the_earliest_is_first)
             start(deadline);
             for (unsigned i = 0; i < COUNT; i++)
                 timer_list_insert(&list, &vcpus[i]);
-            CHECK(is_sound());
+            CHECK(is_sound(COUNT));
             timer_list_remove(&list, &vcpus[gone]);
-            CHECK(is_sound() && !vcpus[gone].timer_queued);
+            CHECK(is_sound(COUNT - 1) && !vcpus[gone].timer_queued);
             timer_list_remove(&list, &vcpus[gone]); /* one that is in none stays so */
             timer_list_remove(&list, &vcpus[(gone + 2) % COUNT]);
+            CHECK(is_sound(COUNT - 2));
             timer_list_insert(&list, &vcpus[gone]);
-            CHECK(is_sound());
+            CHECK(is_sound(COUNT - 1));
         }
     }
 }
