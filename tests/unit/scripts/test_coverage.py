@@ -5,6 +5,7 @@ import importlib.util
 import os
 import sys
 import tempfile
+import types
 import unittest
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), *[os.pardir] * 3)
@@ -47,6 +48,12 @@ class Coverage(unittest.TestCase):
     def test_a_counter_that_the_build_does_not_have_is_an_error(self):
         with self.assertRaises(SystemExit):
             counted("~4 1\n~end\n")
+
+    def test_a_name_that_no_boot_test_has_is_an_error(self):
+        self.assertTrue(coverage.boot_tests(types.SimpleNamespace(tests="the_page_at_0")))
+        for name in ("no_such_test", "labs_refuse_their_holes"):
+            with self.assertRaises(SystemExit):
+                coverage.boot_tests(types.SimpleNamespace(tests=name))
 
     def test_sums_keep_what_is_covered_apart_from_what_there_is(self):
         one = {kind: (1, 4) for kind in coverage.KINDS}
