@@ -30,7 +30,7 @@ static void page_bug(const char *what, hpa_t page)
 
 static bool table_alloc(void *ctx, hpa_t *page)
 {
-    (void)ctx; /* the early map reaches 4 GiB, and 16-bit code can load a root from there only */
+    /* the early map reaches 4 GiB, and 16-bit code can load a root from there only */
     enum page_result r = machine.map_active
         ? page_alloc(&machine.pages, PAGE_ORDER_4K, PAGE_OWNER_TABLES, page)
         : page_alloc_below(&machine.pages, GiB(4), PAGE_OWNER_TABLES, page);

@@ -111,7 +111,6 @@ static void describe_missing(const struct partition_config *c, struct shell_part
 static size_t list_partitions(void *ctx, struct shell_partition *out, size_t max)
 {
     size_t n = MIN((size_t)partition_count, max);
-    (void)ctx;
     for (size_t i = 0; i < n; i++) {
         const struct partition *p = partitions[i];
         if (!p) {
@@ -135,7 +134,6 @@ static const char *control(void *ctx, size_t index, enum shell_action action)
         [SHELL_PAUSE] = PARTITION_PAUSE, [SHELL_RESUME] = PARTITION_RESUME, [SHELL_STOP] = PARTITION_ACT_STOP,
         [SHELL_START] = PARTITION_ACT_START, [SHELL_RESTART] = PARTITION_ACT_RESTART,
     };
-    (void)ctx;
     if (index >= partition_count || !partitions[index])
         return "it could not be created; `log` says why";
     return partition_request(partitions[index], actions[action]);
@@ -187,7 +185,6 @@ static void show_vcpu(struct vcpu *v, const struct shell_printer *out)
 
 static void info(void *ctx, size_t index, const struct shell_printer *out)
 {
-    (void)ctx;
     if (index >= partition_count || !partitions[index])
         return;
     const struct partition *p = partitions[index];
@@ -202,7 +199,6 @@ static void info(void *ctx, size_t index, const struct shell_printer *out)
 
 static void fields(void *ctx, size_t index, const struct shell_printer *out)
 {
-    (void)ctx;
     if (index >= partition_count || !partitions[index])
         return;
     const struct partition *p = partitions[index];
@@ -215,13 +211,11 @@ static void fields(void *ctx, size_t index, const struct shell_printer *out)
 
 static const char *backend(void *ctx)
 {
-    (void)ctx;
     return vt.name;
 }
 
 static unsigned why(void *ctx, size_t index, const struct shell_printer *out)
 {
-    (void)ctx;
     if (index >= partition_count || !partitions[index])
         return VT_EXIT_KINDS;
     return why_print(partitions[index], out->line, out->ctx);
@@ -229,13 +223,11 @@ static unsigned why(void *ctx, size_t index, const struct shell_printer *out)
 
 static bool postmortem(void *ctx, size_t index, const struct shell_printer *out)
 {
-    (void)ctx;
     return index < partition_count && partitions[index] && postmortem_lines(partitions[index], out->line, out->ctx);
 }
 
 static bool vga_text(void *ctx, size_t index, uint8_t cells[SHELL_VGA_ROWS * SHELL_VGA_COLUMNS * 2])
 {
-    (void)ctx;
     if (index >= partition_count || !partitions[index])
         return false;
     struct partition *p = partitions[index];
@@ -261,7 +253,6 @@ static size_t exits(void *ctx, size_t index, struct shell_exit *out, size_t max)
     struct shell_exit rows[VT_EXIT_KINDS] = { 0 };
     struct monitor_ticks ticks[VT_EXIT_KINDS];
     size_t n = 0;
-    (void)ctx;
     for (unsigned i = 0; i < partition_count; i++)
         if (partitions[i] && (index == SHELL_ALL || index == i))
             add_partition(partitions[i], rows);
@@ -280,7 +271,6 @@ static size_t exits(void *ctx, size_t index, struct shell_exit *out, size_t max)
 static size_t list_cpus(void *ctx, struct shell_cpu *out, size_t max)
 {
     size_t n = MIN((size_t)pcpu_count(), max);
-    (void)ctx;
     for (unsigned i = 0; i < n; i++) {
         struct dispatch_stats s;
         dispatch_get_stats(i, &s);
@@ -302,7 +292,6 @@ static size_t list_cpus(void *ctx, struct shell_cpu *out, size_t max)
 static void speculation(void *ctx, const struct shell_printer *out)
 {
     const struct speculation_policy *policy = mitigation_policy();
-    (void)ctx;
     for (unsigned m = 0; m < SPECULATION_MEASURES; m++)
         say(out, "%s", speculation_text(m, policy->state[m]));
 }

@@ -43,7 +43,6 @@ static bool print_row(struct shell *s, size_t number, const struct shell_partiti
 
 static void run_list(struct shell *s, command_t *self, call_t *call)
 {
-    (void)self, (void)call;
     shell_refresh(s);
     if (!s->partition_count) {
         shell_line(s, "there are no partitions");
@@ -65,7 +64,6 @@ static void run_console(struct shell *s, command_t *self, call_t *call)
 
 static void run_overview(struct shell *s, command_t *self, call_t *call)
 {
-    (void)self, (void)call;
     con_show_overview(s->con);
 }
 
@@ -123,7 +121,6 @@ static void run_screen(struct shell *s, command_t *self, call_t *call)
 
 static void run_cpus(struct shell *s, command_t *self, call_t *call)
 {
-    (void)self, (void)call;
     size_t count = s->ops->cpus(s->ops->ctx, s->cpus, SHELL_MAX_CPUS);
     count = MIN(count, (size_t)SHELL_MAX_CPUS);
     shell_line(s, "%3s %7s %-8s %7s %6s  %s", "CPU", "APIC ID", "STATE", "BUSY", "VCPUS", "RUNNING");
@@ -160,7 +157,6 @@ static size_t first_whole_line(const char *text, size_t len)
 
 static void run_log(struct shell *s, command_t *self, call_t *call)
 {
-    (void)self;
     size_t len = s->ops->log_tail(s->log, sizeof s->log, sizeof s->log);
     size_t at = last_lines(s->log, len, call->number ? call->number : LOG_DEFAULT_LINES);
     if (at == 0 && len == sizeof s->log)
@@ -176,26 +172,22 @@ static void run_log(struct shell *s, command_t *self, call_t *call)
 
 static void run_machine(struct shell *s, command_t *self, call_t *call)
 {
-    (void)call;
     s->ops->machine(s->ops->ctx, self->name[0] == 'p' ? SHELL_POWEROFF : SHELL_REBOOT);
     shell_line(s, "%s: this machine offers no way that works", self->name);
 }
 
 static void run_self_check(struct shell *s, command_t *self, call_t *call)
 {
-    (void)self, (void)call;
     s->ops->self_check(s->ops->ctx, &(struct shell_printer){ shell_print_line, s });
 }
 
 static void run_version(struct shell *s, command_t *self, call_t *call)
 {
-    (void)self, (void)call;
     shell_line(s, "%s", s->ops->version);
 }
 
 static void run_help(struct shell *s, command_t *self, call_t *call)
 {
-    (void)self, (void)call;
     for (size_t i = 0; i < shell_command_count; i++) {
         char synopsis[40];
         fmt_print(synopsis, sizeof synopsis, "%s %s", shell_commands[i].name, shell_commands[i].usage);

@@ -165,7 +165,6 @@ static bool parse_count(struct shell *s, command_t *self, words_t *w, size_t i, 
 static bool dump(struct shell *s, uint64_t now)
 {
     char line[TRACE_FRAME_SIZE];
-    (void)now;
     for (unsigned i = 0; i < LINES_A_TICK && !con_is_congested(s->con); i++) {
         if (!s->ops->dump_line(s->ops->ctx, line))
             return false;
@@ -245,7 +244,6 @@ static bool await_step(struct shell *s, uint64_t now)
 {
     struct trace_record r;
     size_t partition = s->job.partition;
-    (void)now;
     switch (s->ops->step_poll(s->ops->ctx, partition, &r)) {
     case SHELL_STEP_RUNS:
         return true;

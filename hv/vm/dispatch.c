@@ -157,7 +157,7 @@ bool dispatch_should_yield(void)
 
 static void on_interrupt(void *ctx, unsigned vector)
 {
-    (void)ctx, (void)vector; /* having left the guest or the idle loop is all that was wanted */
+    /* having left the guest or the idle loop is all that was wanted */
 }
 
 /* ---- the loop ---------------------------------------------------------------------------------------------------- */

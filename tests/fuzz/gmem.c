@@ -25,7 +25,6 @@ static bool failing;       /* an allocation may fail: it was asked for */
 
 static void on_bug(const char *what, hpa_t page)
 {
-    (void)page;
     FUZZ_CHECK(!what);
 }
 

@@ -39,26 +39,23 @@ static bool committed, cr3_is_bad;
 
 static uint64_t get(struct vt_vcpu *v, enum vt_field f)
 {
-    (void)v;
     FUZZ_CHECK(f < VT_FIELD_COUNT);
     return field[f];
 }
 
 static void set(struct vt_vcpu *v, enum vt_field f, uint64_t value)
 {
-    (void)v;
     FUZZ_CHECK(f < VT_FIELD_COUNT && !failures);
     committed |= f != VT_CR2;
     field[f] = value;
 }
 
-static void snapshot(struct vt_vcpu *v, struct vt_snapshot *out) { (void)v; fake_snapshot(field, out); }
-static void inject(struct vt_vcpu *v, const struct vt_event *e) { (void)v, (void)e; events++; }
-static uint32_t pkru(struct vt_vcpu *v) { (void)v; return 0; }
+static void snapshot(struct vt_vcpu *v, struct vt_snapshot *out) { fake_snapshot(field, out); }
+static void inject(struct vt_vcpu *v, const struct vt_event *e) { events++; }
+static uint32_t pkru(struct vt_vcpu *v) { return 0; }
 
 bool vcpu_load_cr3(struct vcpu *v, uint64_t value)
 {
-    (void)v;
     field[VT_CR3] = cr3_is_bad ? field[VT_CR3] : value;
     return !cr3_is_bad;
 }
@@ -79,7 +76,6 @@ void partition_fail(struct vcpu *v, const char *format, ...)
 {
     char text[256];
     va_list args;
-    (void)v;
     va_start(args, format);
     FUZZ_CHECK(vsnprintf(text, sizeof text, format, args) < (int)sizeof text);
     va_end(args);
@@ -88,7 +84,6 @@ void partition_fail(struct vcpu *v, const char *format, ...)
 
 void vcpu_exception(struct vcpu *v, uint8_t vector, bool has_error, uint32_t error)
 {
-    (void)v;
     injected = (struct vt_event){ .vector = vector, .has_error_code = has_error, .error_code = error };
     exceptions++;
 }

@@ -11,7 +11,6 @@ static bool reports(const struct speculation_facts *f, uint64_t bits)
 
 static bool always(const struct speculation_facts *f)
 {
-    (void)f;
     return true;
 }
 

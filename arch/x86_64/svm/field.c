@@ -127,8 +127,8 @@ static uint64_t get_pending_debug(struct svm_vcpu *v)
     return v->event_set && EVENT_VECTOR(v->vmcb->eventinj) == EXC_DB ? DR6_BS : 0;
 }
 
-static uint64_t get_nothing(struct svm_vcpu *v) { (void)v; return 0; }
-static void set_nothing(struct svm_vcpu *v, uint64_t value) { (void)v, (void)value; }
+static uint64_t get_nothing(struct svm_vcpu *v) { return 0; }
+static void set_nothing(struct svm_vcpu *v, uint64_t value) { }
 
 /* In the CPU while the vCPU is loaded, in guest_state otherwise. */
 #define STATE_REGISTER(name, reg, place) \
@@ -336,7 +336,6 @@ uint32_t svm_find_next(struct svm_vcpu *v, uint32_t kind)
 
 uint32_t svm_pkru(struct vt_vcpu *vt)
 {
-    (void)vt;
     return rdpkru(); /* asked only while the guest has CR4.PKE, so the CPU has it; the host switches it on for itself, too */
 }
 

@@ -29,7 +29,7 @@ static bool is_tcg(void)
 
 static void ignore(void *ctx, unsigned vector)
 {
-    (void)ctx, (void)vector; /* having ended the stay is all that was wanted */
+    /* having ended the stay is all that was wanted */
 }
 
 void svm_tcg_cpu_enable(void)

@@ -21,7 +21,7 @@ static struct partition part;
 static struct vcpu vcpu = { .part = &part };
 static struct guest_paging paging;
 
-static uint64_t get(struct vt_vcpu *v, enum vt_field f) { (void)v; return field[f]; }
+static uint64_t get(struct vt_vcpu *v, enum vt_field f) { return field[f]; }
 
 static void poke(uint64_t at, uint64_t value, size_t size)
 {

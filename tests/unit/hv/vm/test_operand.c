@@ -27,20 +27,19 @@ static bool failed;
 static struct access { uint64_t gpa, value; unsigned size; bool write; } accesses[8];
 static unsigned access_count;
 
-static uint64_t get(struct vt_vcpu *v, enum vt_field f) { (void)v; return field[f]; }
-static void set(struct vt_vcpu *v, enum vt_field f, uint64_t value) { (void)v; field[f] = value; }
-static void snapshot(struct vt_vcpu *v, struct vt_snapshot *out) { (void)v; fake_snapshot(field, out); }
-static void advance(struct vt_vcpu *v, uint64_t rip) { (void)v; field[VT_RIP] = rip; advances++; }
-static void flush_linear(struct vt_vcpu *v) { (void)v; flushes++; }
-static void skip(struct vt_vcpu *v) { (void)v; advances++; }
-void partition_fail(struct vcpu *v, const char *format, ...) { (void)v, (void)format; failed = true; }
-const char *vt_exit_name(enum vt_exit_kind kind) { (void)kind; return "exit"; }
-uint32_t vcpu_port_in(struct vcpu *v, uint16_t port, unsigned size) { (void)v, (void)port, (void)size; return 0; }
-void vcpu_port_out(struct vcpu *v, uint16_t port, unsigned size, uint32_t value) { (void)v, (void)port, (void)size, (void)value; }
+static uint64_t get(struct vt_vcpu *v, enum vt_field f) { return field[f]; }
+static void set(struct vt_vcpu *v, enum vt_field f, uint64_t value) { field[f] = value; }
+static void snapshot(struct vt_vcpu *v, struct vt_snapshot *out) { fake_snapshot(field, out); }
+static void advance(struct vt_vcpu *v, uint64_t rip) { field[VT_RIP] = rip; advances++; }
+static void flush_linear(struct vt_vcpu *v) { flushes++; }
+static void skip(struct vt_vcpu *v) { advances++; }
+void partition_fail(struct vcpu *v, const char *format, ...) { failed = true; }
+const char *vt_exit_name(enum vt_exit_kind kind) { return "exit"; }
+uint32_t vcpu_port_in(struct vcpu *v, uint16_t port, unsigned size) { return 0; }
+void vcpu_port_out(struct vcpu *v, uint16_t port, unsigned size, uint32_t value) { }
 
 void vcpu_exception(struct vcpu *v, uint8_t vector, bool has_error, uint32_t error)
 {
-    (void)v;
     injected = (struct vt_event){ .vector = vector, .has_error_code = has_error, .error_code = error };
     faults++;
 }
@@ -53,14 +52,12 @@ static void note(uint64_t gpa, unsigned size, uint64_t value, bool write)
 
 uint64_t vcpu_mmio_read(struct vcpu *v, gpa_t gpa, unsigned size)
 {
-    (void)v;
     note(gpa.raw, size, 0, false);
     return UINT64_MAX;
 }
 
 void vcpu_mmio_write(struct vcpu *v, gpa_t gpa, unsigned size, uint64_t value)
 {
-    (void)v;
     note(gpa.raw, size, value, true);
 }
 
