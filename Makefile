@@ -64,12 +64,12 @@ HOT_C := arch/x86_64/cpu/guest_state.c hv/sched/policy.c hv/dev/vlapic.c hv/dev/
   $(addprefix hv/vm/,tracing.c dispatch.c run.c interrupt.c emulate.c fetch.c access.c operand.c linear.c exit_misc.c exit_io.c exit_msr.c exit_cr.c exit_dr.c exit_mmio.c pv.c)
 HOT_CFLAGS := -fomit-frame-pointer $(if $(findstring clang,$(CC)),,-mpreferred-stack-boundary=3)
 $(HOT_C:%.c=$(B)/hv/%.o): HV_CFLAGS += $(HOT_CFLAGS)
-$(B)/hv/%.o: %.c
+$(B)/hv/%.o: %.c Makefile # whose flags are the object's
 	@mkdir -p $(@D)
 	@$(call say,CC,$<)
 	$(Q)$(CC) $(HV_CFLAGS) $(COVER_CFLAGS) -MMD -MP -c $< -o $@
 $(B)/hv/tests/coverage/dump.o: COVER_CFLAGS :=
-$(B)/hv/%.asm.o: %.asm $(GEN)
+$(B)/hv/%.asm.o: %.asm $(GEN) Makefile
 	@mkdir -p $(@D)
 	@$(call say,NASM,$<)
 	$(Q)nasm -f elf64 -Wall -Werror -I. -I$(B)/gen/ -MD $(@:.o=.d) -MP $< -o $@
@@ -92,7 +92,7 @@ $(B)/gen/symbols_empty.c: scripts/symbols
 	$(Q)scripts/symbols --empty >$@
 $(B)/gen/symbols.c: $(B)/trapeze.nm scripts/symbols
 	$(Q)scripts/symbols $< >$@
-$(B)/gen/symbols.o $(B)/gen/symbols_empty.o: %.o: %.c
+$(B)/gen/symbols.o $(B)/gen/symbols_empty.o: %.o: %.c Makefile
 	$(Q)$(CC) $(HV_CFLAGS) -g0 -c $< -o $@
 $(B)/trapeze.nm: $(HV_O) $(B)/gen/symbols_empty.o arch/x86_64/cpu/image.ld
 	$(Q)ld $(HV_LDFLAGS) $(HV_O) $(B)/gen/symbols_empty.o -o $(B)/trapeze.pass1
@@ -116,7 +116,7 @@ EFI_C := $(wildcard boot/uefi/*.c) boot/memory_map.c boot/last_log.c arch/x86_64
   hv/part/config.c hv/part/config_check.c hv/part/config_keys.c hv/part/ini.c hv/lib/suggest.c arch/x86_64/vt/policy.c
 EFI_O := $(EFI_C:%.c=$(B)/efi/%.o) $(B)/hv/hv/lib/mem.asm.o
 
-$(B)/efi/%.o: %.c
+$(B)/efi/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	@$(call say,CC,$<)
 	$(Q)$(CC) $(EFI_CFLAGS) -MMD -MP -c $< -o $@
@@ -144,7 +144,7 @@ PURE_O := $(PURE_C:%.c=$(B)/host/%.o)
 SCRIPT_TESTS := $(sort $(wildcard tests/unit/scripts/test_*.py))
 TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(shell find tests/unit -name 'test_*.c')))
 
-$(B)/host/%.o: %.c
+$(B)/host/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	@$(call say,CC,$<)
 	$(Q)$(CC) $(TEST_CFLAGS) $(COVER_CFLAGS) -MMD -MP -c $< -o $@

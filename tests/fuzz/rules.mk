@@ -15,10 +15,10 @@ FUZZ_CFLAGS := -std=gnu11 -D_DEFAULT_SOURCE -DLOCK_ORDER_CHECKED=0 -g -I. -I$(B)
 FUZZ_RUN_CFLAGS := $(FUZZ_CFLAGS) -O2 $(FUZZ_SANITIZERS) -fsanitize-coverage=inline-8bit-counters,pc-table
 FUZZ_COVER_CFLAGS := $(FUZZ_CFLAGS) -O1 -fprofile-instr-generate -fcoverage-mapping
 
-$(B)/fuzz/run/%.o: %.c
+$(B)/fuzz/run/%.o: %.c Makefile tests/fuzz/rules.mk
 	@mkdir -p $(@D)
 	$(Q)clang $(FUZZ_RUN_CFLAGS) -MMD -MP -c $< -o $@
-$(B)/fuzz/cover/%.o: %.c
+$(B)/fuzz/cover/%.o: %.c Makefile tests/fuzz/rules.mk
 	@mkdir -p $(@D)
 	$(Q)clang $(FUZZ_COVER_CFLAGS) -MMD -MP -c $< -o $@
 $(B)/fuzz/%/libpure.a: $(foreach c,$(PURE_C),$(B)/fuzz/%/$(c:.c=.o))

@@ -94,7 +94,8 @@ NORETURN void panic(const char *format, ...)
     if (!again) {
         log_control_registers();
         uint64_t rbp = (uint64_t)(uintptr_t)__builtin_frame_address(0);
-        backtrace_log((uint64_t)(uintptr_t)__builtin_return_address(0), *(const uint64_t *)rbp, 0);
+        uint64_t call = (uint64_t)(uintptr_t)__builtin_return_address(0) - 1; /* behind it may be another function */
+        backtrace_log(call, *(const uint64_t *)rbp, 0);
     }
     finish();
 }
