@@ -9,6 +9,7 @@
 
 #define SHORTEST_DELAY_NS UINT64_C(100000000)
 #define NS_PER_MS         UINT64_C(1000000)
+#define POSTMORTEM_GAP_NS UINT64_C(1000000000)
 #define LONG_LIFE_NS      UINT64_C(60000000000) /* a partition that lived so long is not in a loop */
 
 struct vt_ops vt;
@@ -94,6 +95,16 @@ static void log_text(void *part, const char *text)
     log_line("%s: %s", ((struct partition *)part)->name, text);
 }
 
+/* A guest that crashes at each start would have the log, and the serial line, to itself. */
+static bool shows_postmortem(struct partition *p)
+{
+    uint64_t now = rdtsc();
+    bool show = p->shown_at == 0 || p->shown_at >= p->started_at || tsc_to_ns(now - p->shown_at) >= POSTMORTEM_GAP_NS;
+    if (show)
+        p->shown_at = now;
+    return show;
+}
+
 void partition_fail(struct vcpu *v, const char *format, ...)
 {
     char what[PARTITION_REASON_SIZE];
@@ -107,7 +118,11 @@ void partition_fail(struct vcpu *v, const char *format, ...)
              vt.get(v->vt, VT_RIP), what);
     spin_lock(&telling);
     postmortem_take(v);
-    (void)postmortem_lines(p, log_text, p);
+    if (shows_postmortem(p))
+        (void)postmortem_lines(p, log_text, p);
+    else
+        log_line("%s: the last post-mortem was less than a second ago: the monitor's `postmortem %s` shows this one",
+                 p->name, p->name);
     spin_unlock(&telling);
     p->told = true;
     bool restart = p->config->on_crash == PARTITION_RESTART;

@@ -154,6 +154,7 @@ struct partition {
     uint32_t exit_status;         /* what it wrote to debug-exit */
     bool has_status;
     bool told;                    /* the log has why it ended */
+    uint64_t shown_at;            /* host TSC: its last post-mortem in the log, 0: none yet */
     const struct partition_config *config;
 
     struct layout layout;
