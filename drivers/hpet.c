@@ -1,5 +1,6 @@
 #include "drivers/hpet.h"
 #include "arch/x86_64/cpu/insn.h"
+#include "arch/x86_64/cpu/tsc.h"
 
 enum hpet_register {
     HPET_CAPABILITIES = 0x00, HPET_CONFIGURATION = 0x10, HPET_COUNTER = 0xf0, HPET_TIMER0 = 0x100, HPET_COMPARATOR0 = 0x108,
@@ -14,6 +15,7 @@ enum hpet_register {
 #define TIMER_SET_VALUE   (1u << 6)
 #define TIMER_32_BITS     (1u << 8)
 #define MAX_PERIOD_FS     100000000u
+#define FIRST_TICK_FS     UINT64_C(1000000000000)
 #define FS_PER_SECOND     UINT64_C(1000000000000000)
 
 static uint64_t hpet_read(void *ctx)
@@ -44,8 +46,9 @@ bool hpet_tick(volatile void *registers, uint64_t period_ns)
         return false;
     uint32_t ticks = (uint32_t)(period_ns * 1000000 / period_fs);
     mmio_write32(r + HPET_TIMER0, TIMER_ENABLE | TIMER_PERIODIC | TIMER_SET_VALUE | TIMER_32_BITS);
-    mmio_write32(r + HPET_COMPARATOR0, mmio_read32(r + HPET_COUNTER) + ticks);
-    mmio_write32(r + HPET_COMPARATOR0, ticks);
     mmio_write32(r + HPET_CONFIGURATION, mmio_read32(r + HPET_CONFIGURATION) | CONFIG_LEGACY | CONFIG_ENABLE);
+    mmio_write32(r + HPET_COMPARATOR0, mmio_read32(r + HPET_COUNTER) + (uint32_t)(FIRST_TICK_FS / period_fs));
+    tsc_delay_us(1); /* some AMD chipsets lose the second of two writes in a row */
+    mmio_write32(r + HPET_COMPARATOR0, ticks);
     return true;
 }

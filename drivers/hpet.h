@@ -10,8 +10,8 @@ enum { HPET_MMIO_SIZE = 1024 };
  * is there is no HPET (period 0 or above the specification's 100 ns). */
 bool hpet_clock(volatile void *registers, struct clock_ref *clock) MUST_CHECK;
 
-/* Once, after the clock: an edge of timer 0 every `period_ns` from now on, at input 2 of the first IOAPIC in place of the PIT's
- * ("LegacyReplacement Route"). False if it cannot do that. */
+/* Once, after the clock and the TSC's calibration: an edge of timer 0 in a millisecond, and then every `period_ns`, at input 2
+ * of the first IOAPIC in place of the PIT's ("LegacyReplacement Route"). False if it cannot do that. */
 bool hpet_tick(volatile void *registers, uint64_t period_ns) MUST_CHECK;
 
 #endif

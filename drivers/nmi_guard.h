@@ -9,6 +9,7 @@
 
 /* Each edge at `pin` becomes an NMI of the CPU with this APIC ID. `ioapic` is mapped, uncached. */
 void nmi_guard_route(volatile void *ioapic, unsigned pin, uint8_t apic_id);
+void nmi_guard_unroute(volatile void *ioapic, unsigned pin); /* and no more */
 
 /* `ioapic` is mapped, uncached; `pin` is where the PIT's channel 0 arrives. All CPUs have their NMI handler. */
 void nmi_guard_start(volatile void *ioapic, unsigned pin);

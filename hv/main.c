@@ -320,6 +320,15 @@ static const struct acpi_ioapic *first_ioapic(void)
     return NULL;
 }
 
+/* The first one is due in a millisecond. */
+static bool nmi_came(uint64_t before)
+{
+    const volatile uint64_t *count = &pcpu_this()->nmi_count;
+    for (uint64_t until = rdtsc() + ns_to_tsc(WATCHDOG_LOOK_NS); *count == before && rdtsc() < until; )
+        cpu_pause();
+    return *count != before;
+}
+
 /* NULL, or why no timer sends NMIs to the boot CPU. */
 static const char *start_nmi_timer(void)
 {
@@ -328,10 +337,13 @@ static const char *start_nmi_timer(void)
         return "as asked for";
     if (!ioapic || !machine.acpi.hpet_address || pcpu_this()->apic_id > UINT8_MAX - 1)
         return "no HPET, no IOAPIC, or an APIC ID above 254";
-    nmi_guard_route(bringup_map_io(HPA(ioapic->address), PAGE_SIZE, PT_UC), PIT_PIN, (uint8_t)pcpu_this()->apic_id);
-    if (!hpet_tick(bringup_map_io(HPA(machine.acpi.hpet_address), HPET_MMIO_SIZE, PT_UC), WATCHDOG_LOOK_NS))
-        return "the HPET has no periodic timer in place of the PIT's";
-    return NULL;
+    volatile void *registers = bringup_map_io(HPA(ioapic->address), PAGE_SIZE, PT_UC);
+    uint64_t before = pcpu_this()->nmi_count;
+    nmi_guard_route(registers, PIT_PIN, (uint8_t)pcpu_this()->apic_id);
+    if (hpet_tick(bringup_map_io(HPA(machine.acpi.hpet_address), HPET_MMIO_SIZE, PT_UC), WATCHDOG_LOOK_NS) && nmi_came(before))
+        return NULL;
+    nmi_guard_unroute(registers, PIT_PIN);
+    return "the HPET does not tick in place of the PIT";
 }
 
 /* So that the boot CPU looks at itself, too: it may be the only one, or all may be stuck. */

@@ -502,9 +502,12 @@ bool cpuid_offers_huge_pages(const struct cpuid_table *t)
     return t->leaf[CPUID_SLOT_EXTENDED + 1].edx & CPUID_80000001_EDX_PAGE1GB;
 }
 
-bool cpuid_offers_spec_ctrl(const struct cpuid_table *t)
+uint64_t cpuid_spec_ctrl_allowed(const struct cpuid_table *t)
 {
-    return t->leaf[7].edx & CPUID_7_EDX_SPEC_CTRL;
+    uint32_t edx = t->leaf[7].edx;
+    if (!(edx & CPUID_7_EDX_SPEC_CTRL))
+        return 0;
+    return SPEC_CTRL_IBRS | (edx & CPUID_7_EDX_STIBP ? SPEC_CTRL_STIBP : 0) | (edx & CPUID_7_EDX_SSBD ? SPEC_CTRL_SSBD : 0);
 }
 
 bool cpuid_is_amd(const struct cpuid_table *t)

@@ -112,6 +112,6 @@ uint64_t cpuid_cr4_allowed(const struct cpuid_table *t);   /* other bits are res
 uint64_t cpuid_efer_allowed(const struct cpuid_table *t);
 bool cpuid_offers_huge_pages(const struct cpuid_table *t); /* 1 GiB pages in the guest's own tables */
 bool cpuid_is_amd(const struct cpuid_table *t); /* by the vendor that the guest is shown */
-bool cpuid_offers_spec_ctrl(const struct cpuid_table *t);  /* and PRED_CMD */
+uint64_t cpuid_spec_ctrl_allowed(const struct cpuid_table *t); /* bits of IA32_SPEC_CTRL; 0: no such MSR, and no PRED_CMD */
 
 #endif

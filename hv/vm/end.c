@@ -17,7 +17,8 @@ struct partition *partitions[VM_MAX_PARTITIONS];
 unsigned partition_count;
 
 static vm_output_t output;
-static spinlock_t telling = SPINLOCK_INIT(LOCK_POSTMORTEM); /* one post-mortem at a time: two vCPUs of a partition may fail at once */
+/* One post-mortem at a time: two vCPUs of a partition may fail at once. */
+static spinlock_t telling = SPINLOCK_INIT(LOCK_POSTMORTEM);
 
 void vm_set_output(vm_output_t fn)
 {

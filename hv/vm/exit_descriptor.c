@@ -93,14 +93,6 @@ static bool read_selector(struct vcpu *v, const struct insn *in, uint16_t *selec
     return true;
 }
 
-static void set_segment(struct vcpu *v, unsigned seg, uint16_t selector, uint64_t base, uint32_t limit, uint32_t access)
-{
-    vt.set(v->vt, VT_SELECTOR + seg, selector);
-    vt.set(v->vt, VT_BASE + seg, base);
-    vt.set(v->vt, VT_LIMIT + seg, limit);
-    vt.set(v->vt, VT_ACCESS + seg, access);
-}
-
 /* Is it of a type that the register takes, and sound? Else the guest gets its exception. */
 static bool is_fit(struct vcpu *v, unsigned seg, uint16_t selector, const struct descriptor *d, uint32_t access)
 {
@@ -141,7 +133,7 @@ static bool load_selector(struct vcpu *v, const struct insn *in, unsigned seg)
     if (!(selector & ~SEL_RPL)) {
         if (seg == VT_TR)
             return fault(v, EXC_GP, 0);
-        set_segment(v, seg, selector, 0, 0, VT_ACCESS_UNUSABLE);
+        vcpu_set_segment(v, seg, selector, 0, 0, VT_ACCESS_UNUSABLE);
         return true;
     }
     if (!fetch(v, in, selector, &d))
@@ -149,8 +141,8 @@ static bool load_selector(struct vcpu *v, const struct insn *in, unsigned seg)
     struct task_descriptor parts = task_descriptor_of(d.low);
     if (!is_fit(v, seg, selector, &d, parts.access) || (seg == VT_TR && !mark_busy(v, &d)))
         return false;
-    set_segment(v, seg, selector, (d.high & UINT32_MAX) << 32 | parts.base, parts.limit,
-                parts.access | (seg == VT_TR ? TYPE_BUSY : 0));
+    vcpu_set_segment(v, seg, selector, (d.high & UINT32_MAX) << 32 | parts.base, parts.limit,
+                     parts.access | (seg == VT_TR ? TYPE_BUSY : 0));
     return true;
 }
 

@@ -105,8 +105,13 @@ enum vcpu_next exit_apic_access(struct vcpu *v, const struct vt_exit *exit)
 {
     if (UNLIKELY(vt.event_pending(v->vt)))
         return delivery_failed(v, "local APIC register", exit->apic.offset);
-    return vcpu_emulate(v, exit, &(struct known_access){ GPA(APIC_BASE_DEFAULT + exit->apic.offset), .read = exit->apic.own,
-                                                        .write = exit->apic.own && exit->apic.write });
+    if (UNLIKELY(!exit->apic.own)) {
+        partition_fail(v, "instruction fetch from, or page tables in, the local APIC's page at guest-physical 0x%lx: the guest "
+                          "jumped there, or CR3 (0x%lx) leads there", (uint64_t)APIC_BASE_DEFAULT, vt.get(v->vt, VT_CR3));
+        return VCPU_RESUME;
+    }
+    return vcpu_emulate(v, exit, &(struct known_access){ GPA(APIC_BASE_DEFAULT + exit->apic.offset), .read = true,
+                                                        .write = exit->apic.write });
 }
 
 /* Trap-like: the register is written already, and RIP is on the next instruction. */

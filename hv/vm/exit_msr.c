@@ -251,7 +251,7 @@ static bool plain_field(struct vcpu *v, uint32_t msr, enum vt_field *field)
     case IA32_STAR: *field = VT_STAR; return true;
     case IA32_FMASK: *field = VT_SFMASK; return true;
     case IA32_TSC_AUX: *field = VT_TSC_AUX; return vt.features()->rdtscp && guest_state_has_msr(GUEST_TSC_AUX);
-    default: *field = VT_SPEC_CTRL; return cpuid_offers_spec_ctrl(&v->cpuid);
+    default: *field = VT_SPEC_CTRL; return cpuid_spec_ctrl_allowed(&v->cpuid) != 0;
     }
 }
 
@@ -268,7 +268,8 @@ static bool write_plain(struct vcpu *v, uint32_t msr, uint64_t value)
 {
     enum vt_field field;
     bool wide = msr == IA32_STAR || msr == IA32_FMASK;
-    if (!plain_field(v, msr, &field) || (msr == IA32_TSC_AUX && value >> 32) || (msr == IA32_SPEC_CTRL && value & ~UINT64_C(7)))
+    if (!plain_field(v, msr, &field) || (msr == IA32_TSC_AUX && value >> 32) ||
+        (msr == IA32_SPEC_CTRL && value & ~cpuid_spec_ctrl_allowed(&v->cpuid)))
         return false;
     vt.set(v->vt, field, wide ? value : (uint32_t)value);
     return true;
@@ -383,7 +384,7 @@ static bool write_mcg_status(struct vcpu *v, uint32_t msr, uint64_t value)
 
 static bool write_pred_cmd(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-    if (!cpuid_offers_spec_ctrl(&v->cpuid) || (value & ~PRED_CMD_IBPB))
+    if (!cpuid_spec_ctrl_allowed(&v->cpuid) || (value & ~PRED_CMD_IBPB))
         return false;
     if (value)
         wrmsr(msr, value);

@@ -27,8 +27,8 @@ enum exit_cause {
 };
 enum exit_cause exit_cause(unsigned kind);
 
-/* X(kind, handler, what goes into the trace record): one row for each kind of VT_EXIT_LIST. The handlers are in exit_*.c, one file per
- * subject. */
+/* X(kind, handler, what goes into the trace record): one row for each kind of VT_EXIT_LIST. The handlers are in exit_*.c, one
+ * file per subject. */
 #define EXIT_ROWS(X) \
     X(CPUID, cpuid, THEN_EAX(EAX, gpr[VT_RAX])) \
     X(HYPERCALL, hypercall, THEN_EAX(EAX, gpr[VT_RAX])) \

@@ -61,7 +61,8 @@ enum exec_access vcpu_translate(struct vcpu *v, const struct guest_paging *pagin
 #define FETCH_CR4 (CR4_PAE | CR4_LA57 | CR4_SMEP)
 
 /* Would the guest's CPU fetch the same bytes and take them for the same instruction? A walk for a fetch depends on these
- * registers, the address and the entries that it meets; what the bytes mean, on CS and EFER. RAM stays where it is while vCPUs run, so the entries and the code are looked at in place. */
+ * registers, the address and the entries that it meets; what the bytes mean, on CS and EFER. RAM stays where it is while
+ * vCPUs run, so the entries and the code are looked at in place. */
 static inline bool fetch_is_same(const struct fetch_row *row, const struct vt_snapshot *regs, uint64_t linear)
 {
     typedef const volatile uint64_t __attribute__((aligned(1), may_alias)) *words_t;
@@ -78,8 +79,8 @@ const struct fetch_row *vcpu_fetch_anew(struct vcpu *v, struct fetch_row *row, c
                                         uint64_t linear, struct fetch_failure *failure);
 uint64_t vcpu_fetch_address(struct vcpu *v, const struct vt_snapshot *regs); /* not in 64-bit mode */
 
-/* `regs`: as they are now. NULL: *failure says why. Valid until the next fetch of this vCPU. Inline, since it is on the path of every
- * access to a device's memory. */
+/* `regs`: as they are now. NULL: *failure says why. Valid until the next fetch of this vCPU. Inline, since it is on the path
+ * of every access to a device's memory. */
 static inline const struct fetch_row *vcpu_fetch(struct vcpu *v, struct fetch_cache *cache, const struct vt_snapshot *regs,
                                                  struct fetch_failure *failure)
 {

@@ -17,9 +17,10 @@ static enum linear_result translate(const struct access *a, uint64_t linear, gpa
 {
     struct guest_translation t;
     enum guest_walk_result r = guest_walk(a->paging, &gmem_walk, &a->v->part->mem, GVA(linear), a->rights, &t);
-    *gpa = t.gpa;
-    if (LIKELY(r == GUEST_WALK_OK))
+    if (LIKELY(r == GUEST_WALK_OK)) {
+        *gpa = t.gpa;
         return LINEAR_OK;
+    }
     *a->fault = (struct vt_event){ .type = VT_EVENT_EXCEPTION, .has_error_code = true };
     switch (r) {
     case GUEST_WALK_FAULT:

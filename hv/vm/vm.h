@@ -136,9 +136,9 @@ struct vcpu {
     _Atomic bool snapshot_wanted; /* partner: dispatch_fetch_snapshot() */
 };
 
-/* ENDING: not running any more, but what comes next is not decided yet; for an instant, and it counts as alive. */
 #define PARTITION_REASON_SIZE 200
 
+/* ENDING: not running any more, but what comes next is not decided yet; for an instant, and it counts as alive. */
 enum partition_state { PART_STOPPED, PART_RUNNING, PART_PAUSED, PART_ENDED, PART_ENDING };
 
 struct partition {

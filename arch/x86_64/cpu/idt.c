@@ -1,9 +1,12 @@
 #include "arch/x86_64/cpu/idt.h"
 #include "arch/x86_64/cpu/fixup.h"
+#include "arch/x86_64/cpu/insn.h"
 #include "arch/x86_64/cpu/irq.h"
+#include "arch/x86_64/cpu/mitigation.h"
 #include "arch/x86_64/cpu/panic.h"
 #include "arch/x86_64/cpu/pcpu.h"
 #include "arch/x86_64/isa/exception.h"
+#include "arch/x86_64/isa/msr.h"
 #include "arch/x86_64/isa/segment.h"
 
 #define STUB_SIZE 16 /* as in idt.asm */
@@ -102,13 +105,24 @@ static bool is_at_guest(const struct trap_frame *frame)
     return is_in(frame, no_stack_start, no_stack_end) || is_in(frame, no_gs_start, no_gs_end);
 }
 
+/* Around an entry it finds the guest's IA32_SPEC_CTRL in force. */
+static void take_nmi(const struct trap_frame *frame)
+{
+    uint64_t found = mitigation_spec_ctrl ? rdmsr(IA32_SPEC_CTRL) : 0;
+    if (mitigation_spec_ctrl)
+        wrmsr(IA32_SPEC_CTRL, mitigation_spec_ctrl);
+    nmi_dispatch(is_at_guest(frame) ? NULL : frame);
+    if (mitigation_spec_ctrl)
+        wrmsr(IA32_SPEC_CTRL, found);
+}
+
 void trap_dispatch(struct trap_frame *frame)
 {
     unsigned vector = (unsigned)frame->vector;
     if (vector >= VECTOR_FIRST_IRQ) {
         irq_dispatch(vector);
     } else if (vector == EXC_NMI) {
-        nmi_dispatch(is_at_guest(frame) ? NULL : frame);
+        take_nmi(frame);
         leave_idle_window(frame);
     } else if (!fixup_apply(frame)) {
         panic_exception(frame);

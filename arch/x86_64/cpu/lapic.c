@@ -10,7 +10,7 @@ enum lapic_register {
     LAPIC_LVT_CMCI = 0x2f0, LAPIC_ICR_LOW = 0x300, LAPIC_ICR_HIGH = 0x310, LAPIC_LVT_TIMER = 0x320,
     LAPIC_LVT_THERMAL = 0x330, LAPIC_LVT_PMI = 0x340, LAPIC_LVT_LINT0 = 0x350, LAPIC_LVT_LINT1 = 0x360,
     LAPIC_LVT_ERROR = 0x370, LAPIC_INIT_COUNT = 0x380, LAPIC_CUR_COUNT = 0x390, LAPIC_DIV_CONF = 0x3e0,
-    LAPIC_VERSION = 0x030,
+    LAPIC_VERSION = 0x030, LAPIC_IRR = 0x200, /* eight of 32 vectors */
 };
 
 #define ICR_FIXED      (0u << 8)
@@ -135,10 +135,26 @@ static void icr_send(uint32_t apic_id, uint32_t command)
 }
 
 void lapic_send(uint32_t apic_id, uint8_t vector) { icr_send(apic_id, ICR_FIXED | ICR_ASSERT | vector); }
-void lapic_send_nmi(uint32_t apic_id) { icr_send(apic_id, ICR_NMI | ICR_ASSERT); }
+
+/* An NMI's handler sends, too, maybe between the two writes of another icr_send(): it finds the first as it left it. */
+void lapic_send_nmi(uint32_t apic_id)
+{
+    uint32_t high = mode == LAPIC_XAPIC ? reg_read(LAPIC_ICR_HIGH) : 0;
+    icr_send(apic_id, ICR_NMI | ICR_ASSERT);
+    if (mode == LAPIC_XAPIC) {
+        icr_wait();
+        reg_write(LAPIC_ICR_HIGH, high);
+    }
+}
+
 void lapic_send_init(uint32_t apic_id) { icr_send(apic_id, ICR_INIT | ICR_ASSERT); }
 void lapic_send_startup(uint32_t apic_id, uint8_t page) { icr_send(apic_id, ICR_STARTUP | ICR_ASSERT | page); }
 void lapic_send_self(uint8_t vector) { icr_send(0, ICR_SELF | ICR_FIXED | ICR_ASSERT | vector); }
+
+bool lapic_is_requested(uint8_t vector)
+{
+    return reg_read(LAPIC_IRR + vector / 32 * 16u) >> vector % 32 & 1;
+}
 
 void lapic_look_again(void)
 {

@@ -37,6 +37,9 @@ void lapic_send_init(uint32_t apic_id);
 void lapic_send_startup(uint32_t apic_id, uint8_t page); /* starts at page << 12 */
 void lapic_send_self(uint8_t vector);
 
+/* The interrupt has arrived and waits for the CPU to take it: IRR. */
+bool lapic_is_requested(uint8_t vector);
+
 /* Writes the TPR as it is. On a CPU this changes nothing; an emulated APIC tells its CPU anew of what waits. */
 void lapic_look_again(void);
 

@@ -33,6 +33,7 @@ static __attribute__((noinline)) uint32_t enter_with_window(struct vt_vcpu *vt, 
     if (!svm_can_take_interrupt(vt))
         return enter(vt, ticks);
     vt->exit_tsc = rdtsc();
+    vt->exit.rip = svm_of(vt)->vmcb->rip;
     vt->exit.raw = VMEXIT_VINTR;
     return vt->exit.kind = VT_EXIT_INTERRUPT_WINDOW;
 }

@@ -1,10 +1,10 @@
 ; VM entry and exit: the hot path. Every instruction here is paid at every exit.
 ;
 ; uint32_t svm_run(struct svm_vcpu *v /* rdi */): its result is svm_decode(v)'s; svm_run_refill() is the same for CPUs with
-; RETURNS_REFILL (cpu/speculation.h). Of the caller's registers only RSP is kept: vt_enter() tells the compiler so. RAX and RSP of the guest travel in the VMCB. GIF is set and interrupts are off
-; before and after. With V_INTR_MASKING the host's RFLAGS.IF decides whether an interrupt of the machine ends the stay in
-; the guest, so it is on during VMRUN; GIF = 0 keeps everything off until the host's own state is back (AMD APM vol 2,
-; "Global Interrupt Flag").
+; RETURNS_REFILL (cpu/speculation.h). Of the caller's registers only RSP is kept: vt_enter() tells the compiler so. RAX and
+; RSP of the guest travel in the VMCB. GIF is set and interrupts are off before and after. With V_INTR_MASKING the host's
+; RFLAGS.IF decides whether an interrupt of the machine ends the stay in the guest, so it is on during VMRUN; GIF = 0 keeps
+; everything off until the host's own state is back (AMD APM vol 2, "Global Interrupt Flag").
 
 %include "arch/x86_64/svm/svm_offsets.inc"
 %include "arch/x86_64/vt/gpr.inc"

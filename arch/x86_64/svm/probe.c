@@ -44,6 +44,15 @@ static __attribute__((noinline)) void run(struct svm_vcpu *v)
     (void)vt_enter(&svm_ops.run, &v->vt, 0);
 }
 
+/* It has to be there before the guest is: a late one would prove nothing. */
+static bool request_interrupt(void)
+{
+    lapic_send_self(VECTOR_PROBE);
+    for (unsigned i = 0; i < 1000000 && !lapic_is_requested(VECTOR_PROBE); i++)
+        cpu_pause();
+    return lapic_is_requested(VECTOR_PROBE);
+}
+
 bool svm_probe_masked_interrupt(struct svm_cpu *cpu)
 {
     static struct svm_vcpu v; /* too large for the stack; used once */
@@ -59,11 +68,13 @@ bool svm_probe_masked_interrupt(struct svm_cpu *cpu)
     v.host_vmcb = cpu->host_vmcb;
     setup(v.vmcb, v.vmcb_hpa, maps);
     irq_set_handler(VECTOR_PROBE, ignore, NULL);
-    lapic_send_self(VECTOR_PROBE);
-    run(&v);
+    bool halted = request_interrupt();
+    if (halted) {
+        run(&v);
+        halted = v.vmcb->exitcode == VMEXIT_HLT;
+    }
     irq_poll();
     irq_set_handler(VECTOR_PROBE, NULL, NULL);
-    bool halted = v.vmcb->exitcode == VMEXIT_HLT;
     svm_env.page_free(maps, 2);
     svm_env.page_free(v.vmcb_hpa, 0);
     return !halted;

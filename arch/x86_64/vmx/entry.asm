@@ -50,7 +50,8 @@ not_entered:                    ; CF: VMfailInvalid, ZF: VMfailValid
     vmread rdi, rax
     jmp vmx_not_entered
 
-; In the place of vmx_run() once a guest has an IA32_SPEC_CTRL of its own: it is loaded last of all.
+; In the place of vmx_run() once a guest has an IA32_SPEC_CTRL of its own. No indirect branch of the hypervisor's comes between
+; that and the entry; an NMI's handler does with the hypervisor's value what it does (idt.c).
 vmx_run_swapping:
     cmp byte [rdi + OFF_VCPU_SPEC_CTRL_PASSED], 0
     je vmx_run

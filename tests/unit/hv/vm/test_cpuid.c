@@ -141,6 +141,25 @@ TEST(what_is_not_offered_is_hidden)
     CHECK_EQ(cpuid_cr4_allowed(&t) & (CR4_OSXSAVE | CR4_PKE | CR4_UMIP | CR4_LA57 | CR4_VMXE), 0);
 }
 
+TEST(of_ia32_spec_ctrl_a_guest_may_set_what_its_cpuid_has)
+{
+    static struct host_row rows[] = { { 0, 0, { 7, INTEL } }, { 7, 0, { 0, 0, 0, 0 } } };
+    static struct host host = { rows, 2, { 0 } };
+    static const struct { uint32_t edx; uint64_t allowed; } cases[] = {
+        { 0, 0 },
+        { CPUID_7_EDX_SSBD | CPUID_7_EDX_STIBP, 0 }, /* no such MSR */
+        { CPUID_7_EDX_SPEC_CTRL, SPEC_CTRL_IBRS },
+        { CPUID_7_EDX_SPEC_CTRL | CPUID_7_EDX_STIBP, SPEC_CTRL_IBRS | SPEC_CTRL_STIBP },
+        { CPUID_7_EDX_SPEC_CTRL | CPUID_7_EDX_SSBD, SPEC_CTRL_IBRS | SPEC_CTRL_SSBD },
+        { UINT32_MAX, SPEC_CTRL_IBRS | SPEC_CTRL_STIBP | SPEC_CTRL_SSBD },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        rows[1].regs.edx = cases[i].edx;
+        build(&host);
+        CHECK_EQ(cpuid_spec_ctrl_allowed(&t), cases[i].allowed);
+    }
+}
+
 TEST(topology_agrees_in_every_leaf)
 {
     build(&greedy);
