@@ -80,8 +80,8 @@ void sched_charge(struct sched_rq *rq, struct sched_entity *e, uint64_t ran_ns);
 
 /* Who runs from now on; sched_charge comes first. The one that ran is put back in order, or on the throttled list if its
  * cap is used up; it stays if its turn is not over and nobody has a much better claim. Reservations, when they come,
- * are looked at here before the shares. To be work-conserving: if someone still waits afterwards (rq->ready) and another
- * CPU is idle, wake that one to try sched_steal, since it may be allowed to run who was pushed aside just now. */
+ * are looked at here before the shares. To be work-conserving: if some still wait afterwards (the list rq->ready), wake
+ * each idle CPU that one of them may use to try sched_steal: it may be allowed to run who was pushed aside just now. */
 struct sched_decision sched_pick(struct sched_rq *rq, uint64_t now) MUST_CHECK;
 
 /* For an idle CPU: move one waiting entity that is allowed on `to->cpu` from `from` to `to`; NULL if there is none.

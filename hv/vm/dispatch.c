@@ -29,7 +29,7 @@ struct dispatcher {
 static struct dispatcher dispatchers[PCPU_MAX];
 static housekeeper_t keep_house;
 static uint64_t longest_turn;           /* ticks: so that the watchdog hears of each pCPU in time */
-static _Atomic uint64_t idle_cpus;      /* bit n: pCPU n is about to sleep or asleep; partner: invite_thief() */
+static _Atomic uint64_t idle_cpus;      /* bit n: pCPU n is about to sleep or asleep; partner: invite_thieves() */
 static uint64_t housekeeping_due;       /* host TSC; the boot pCPU's own */
 /* What the housekeeper asks another pCPU; one at a time. Partner of the state: dispatch_inspect(). Who is asked is part of
  * it: one that looks late must not take up the question to the next. */
@@ -81,11 +81,12 @@ static void send_kick(unsigned cpu)
     lapic_send(pcpu_at(cpu)->apic_id, VECTOR_KICK);
 }
 
-/* More work on a queue than its pCPU can take: have an idle one of the CPU set, if there is any, come and steal. */
-static void invite_thief(uint64_t allowed, unsigned busy_cpu)
+/* More work on a queue than its pCPU can take: have the idle ones of the CPU set, if there are any, come and steal. All of
+ * them: more than one vCPU may wait, and the first to come may find another queue's to take. */
+static void invite_thieves(uint64_t allowed, unsigned busy_cpu)
 {
     uint64_t candidates = atomic_load(&idle_cpus) & allowed & ~(UINT64_C(1) << busy_cpu);
-    if (candidates)
+    for (; candidates; candidates &= candidates - 1)
         send_kick((unsigned)__builtin_ctzll(candidates));
 }
 
@@ -133,7 +134,7 @@ void vcpu_kick(struct vcpu *v, uint32_t requests)
     else if (running && cpu != pcpu_this()->index)
         send_kick(cpu);
     else if (woken)
-        invite_thief(allowed, cpu);
+        invite_thieves(allowed, cpu);
 }
 
 void dispatch_unpark(struct vcpu *v, uint32_t requests)
@@ -242,7 +243,7 @@ static void end_turn(struct dispatcher *d, struct vcpu *v, enum vcpu_next next)
 struct decision {
     struct vcpu *vcpu;   /* NULL: nothing to run */
     uint64_t until;      /* host TSC: when to decide anew */
-    uint64_t waiting_on; /* the CPU set of the first that has to wait; 0: nobody waits */
+    uint64_t waiting_on; /* the CPU sets of those that have to wait, together; 0: nobody waits */
 };
 
 /* Only this pCPU adds timers, so the earliest may go away until the turn ends, but none comes that is earlier. */
@@ -256,8 +257,8 @@ static struct decision decide(struct dispatcher *d, unsigned me)
     out.until = next.until == SCHED_NEVER ? VM_TSC_NEVER : ns_to_tsc(next.until);
     if (d->timers)
         out.until = MIN(out.until, d->timers->deadline);
-    if (d->rq.ready)
-        out.waiting_on = d->rq.ready->allowed;
+    for (const struct sched_entity *e = d->rq.ready; e; e = e->next)
+        out.waiting_on |= e->allowed;
     if (next.entity) {
         next.entity->pinned = true;
         out.vcpu = vcpu_of(next.entity);
@@ -288,7 +289,7 @@ static void run_turn(struct dispatcher *d, const struct decision *turn)
     atomic_store_explicit(&d->turn_from, from, memory_order_relaxed);
     load(d, v);
     if (turn->waiting_on)
-        invite_thief(turn->waiting_on, pcpu_this()->index); /* only now: one just pushed aside was pinned */
+        invite_thieves(turn->waiting_on, pcpu_this()->index); /* only now: one just pushed aside was pinned */
     d->running = v;
     uint64_t until = MIN(turn->until, from + longest_turn);
     trace_turn(v, before, from, until);

@@ -46,37 +46,44 @@ static inline void begin(size_t cpus)
         sched_rq_init(&rqs[i], i);
 }
 
-/* The queue that a task which wakes joins: where it was if that CPU is idle, else the least loaded of its set. */
-static inline size_t place(const struct sched_entity *e)
+/* Where one starts, as hv/part/create.c spreads them over their CPUs. */
+static inline uint32_t place(uint64_t allowed, size_t index)
 {
-    size_t best = cpu_count;
-    for (size_t i = 0; i < cpu_count; i++) {
-        if (!(e->allowed >> i & 1))
-            continue;
-        if (i == e->cpu && rqs[i].runnable == 0)
-            return i;
-        if (best == cpu_count || rqs[i].load < rqs[best].load)
-            best = i;
-    }
-    return best;
+    uint32_t cpu = 0;
+    for (size_t turns = index % (size_t)__builtin_popcountll(allowed) + 1;; cpu++)
+        if ((allowed >> cpu & 1) && --turns == 0)
+            return cpu;
 }
 
+/* As hv/vm/dispatch.c: the idle CPUs of the set look for somebody to take. */
+static inline void invite_thieves(uint64_t allowed, size_t busy_cpu)
+{
+    for (size_t i = 0; i < cpu_count; i++)
+        if (i != busy_cpu && !run[i].entity && (allowed >> i & 1))
+            next_pick[i] = clock_ns;
+}
+
+/* On the queue where it was: by a timer of that CPU, which then decides anew, or (every second task) by an interrupt. */
 static inline void wake(struct task *t)
 {
-    size_t i = place(&t->e);
+    size_t cpu = t->e.cpu;
     t->left = t->work;
     t->woken_at = clock_ns;
     t->wake_at = SCHED_NEVER;
-    if (sched_wake(&rqs[i], &t->e, clock_ns))
-        next_pick[i] = clock_ns;
+    if (sched_wake(&rqs[cpu], &t->e, clock_ns) || (t - tasks) % 2 == 0)
+        next_pick[cpu] = clock_ns;
+    else
+        invite_thieves(t->e.allowed, cpu);
 }
 
 static inline struct task *add(uint32_t weight, uint32_t cap, uint64_t allowed, uint64_t work, uint64_t sleep)
 {
     struct task *t = &tasks[task_count++];
     *t = (struct task){ .work = work, .sleep = sleep };
+    allowed &= (UINT64_C(1) << cpu_count) - 1;
     if (sched_entity_init(&t->e, weight, cap, allowed) != SCHED_OK)
         return NULL;
+    t->e.cpu = place(allowed, task_count);
     wake(t);
     return t;
 }
@@ -86,13 +93,22 @@ static inline struct task *task_of(struct sched_entity *e)
     return e ? CONTAINER_OF(e, struct task, e) : NULL;
 }
 
+static inline bool steal(size_t cpu)
+{
+    for (size_t i = 1; i < cpu_count; i++) {
+        struct sched_rq *from = &rqs[(cpu + i) % cpu_count];
+        if (from->runnable >= 2 && sched_steal(from, &rqs[cpu], clock_ns))
+            return true;
+    }
+    return false;
+}
+
 static inline void pick(size_t cpu)
 {
     struct sched_entity *was = run[cpu].entity;
     run[cpu] = sched_pick(&rqs[cpu], clock_ns);
-    for (size_t i = 0; !run[cpu].entity && i < cpu_count; i++)
-        if (i != cpu && sched_steal(&rqs[i], &rqs[cpu], clock_ns))
-            run[cpu] = sched_pick(&rqs[cpu], clock_ns);
+    if (!run[cpu].entity && steal(cpu))
+        run[cpu] = sched_pick(&rqs[cpu], clock_ns);
     struct task *t = task_of(run[cpu].entity);
     next_pick[cpu] = run[cpu].until;
     if (t && lateness) /* the hardware's timer comes a little late */
@@ -102,9 +118,10 @@ static inline void pick(size_t cpu)
         t->woken_at = 0;
     }
     switches += run[cpu].entity != was;
-    for (size_t c = 0; c < cpu_count && rqs[cpu].ready; c++) /* as policy.h asks: idle CPUs look for who waits */
-        if (!run[c].entity)
-            next_pick[c] = clock_ns;
+    uint64_t waiting_on = 0;
+    for (const struct sched_entity *e = rqs[cpu].ready; e; e = e->next)
+        waiting_on |= e->allowed;
+    invite_thieves(waiting_on, cpu);
 }
 
 /* When something happens next, at the latest at the end of the clock's period. */
