@@ -38,6 +38,7 @@ check_length:
     jnz .compare
     mov ebp, eax
 .compare:
+    mov ecx, eax
     sub eax, ebp
     jns .positive
     neg eax
@@ -48,6 +49,14 @@ check_length:
     jb .end
     mov si, jumped
     call put_text
+    mov eax, ecx
+    call put_number
+    mov si, instead
+    call put_text
+    mov eax, ebp
+    call put_number
+    mov al, 10
+    call put_char
 .end:
     ret
 
@@ -60,5 +69,6 @@ on_tick:
     iret
 
 text:   db "pulse ", 0
-jumped: db "time jumped", 10, 0
+jumped: db "time jumped: a second had ", 0
+instead: db " TSC ticks, the first ", 0
 last:   dd 0
