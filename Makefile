@@ -1,4 +1,4 @@
-# Trapeze: the only entry.  make run | test | check | image | bench | hostile | faults | coverage | size | clean
+# Trapeze: the only entry. `make help` shows the lines that begin with ##.
 MAKEFLAGS += --no-builtin-rules
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
@@ -15,6 +15,7 @@ else
 say = :
 endif
 
+## all                   the hypervisor and its UEFI loader (default)
 .PHONY: all
 all: $(B)/trapeze.elf $(B)/BOOTX64.EFI
 	@:
@@ -158,6 +159,7 @@ $(B)/unit/%: $(B)/host/tests/unit/%.o $(B)/host/tests/unit/test.o $(B)/host/libp
 .PHONY: unit check clean size
 .SECONDARY:
 include tests/fuzz/rules.mk
+## unit                  unit tests, on the host
 unit: $(TESTS)
 	@scripts/run-unit-tests $(TESTS) $(SCRIPT_TESTS) $(FUZZ_TESTS)
 
@@ -203,6 +205,7 @@ $(B)/lint/%.c.ok: %.c
 	  -isystem $(CLANG_INCLUDE) -MMD -MP -MT $@ -MF $(@:.ok=.d) -o /dev/null $<
 	$(Q)sparse -std=gnu11 -m64 -Wall -Wno-cast-truncate -Wno-decl -Wsparse-error $(filter -D%,$(HV_CFLAGS)) -I. -I$(B)/gen -isystem $(shell gcc -print-file-name=include) $<
 	@touch $@
+## lint                  clang's analyzer, sparse, cppcheck
 lint: setup
 	@+$(MAKE) --no-print-directory $(GEN) $(B)/gen/hv/part/dsdt.h
 	@+$(MAKE) --no-print-directory $(LINTED)
@@ -210,7 +213,7 @@ lint: setup
 	cppcheck -q --enable=warning,portability,performance --error-exitcode=1 --std=c11 $(filter -D%,$(HV_CFLAGS)) -I. -I$(B)/gen '-D__attribute__(x)=' \
 	  --suppressions-list=scripts/cppcheck.txt --cppcheck-build-dir=$(B)/lint/cppcheck $(HV_C)
 
-# The same source in another folder must give the same bytes.
+## reproducible          the same source in another folder gives the same bytes
 reproducible: all
 	+scripts/reproducible $(B)
 
@@ -222,6 +225,7 @@ branches: $(B)/trapeze.debug
 	$(Q)scripts/branches $<
 setup:
 	@SETUP=$(SETUP) scripts/setup
+## check                 build, compile with clang, layers, unit tests: no emulator
 check: setup
 	@+$(MAKE) --no-print-directory all checked layers branches unit
 
@@ -247,15 +251,18 @@ $(B)/guests/initrd.gz: scripts/make-initrd
 -include tests/guests/compat.mk
 
 # A configuration that names files of build/guests has them made, too.
+## image                 a bootable image: CONFIG=FILE IMAGE=OUT
 image: setup
 	@+$(MAKE) --no-print-directory all $(if $(shell grep -s build/guests '$(CONFIG)'),guests)
 	scripts/mkimage $(CONFIG) $(IMAGE)
 
 # On a terminal: interactive. Without one: the demo to its end (tests/emu/demo.expect).
+## run                   boot it: EMU=bochs|qemu CPU=model CONFIG=FILE
 run: image
 	@if [ -t 0 ] && [ -t 1 ]; then scripts/emu --emu $(EMU) --image $(IMAGE) $(RUN_OPTIONS); \
 	else scripts/demo $(IMAGE) $(EMU) $(RUN_OPTIONS); fi
 
+## test                  unit and boot tests: JOBS=2
 test: setup
 	@+$(MAKE) --no-print-directory all guests
 	@+$(MAKE) --no-print-directory all DEBUG=1
@@ -267,14 +274,16 @@ SEEDS ?= 20
 SEED ?= 1
 BACKEND ?=
 HOSTILE_OPTIONS ?=
+## hostile               hostile guests beside a witness: SEEDS=20 SEED=1 BACKEND=vmx|svm|svm-qemu
 .PHONY: hostile
 hostile: setup
 	@+$(MAKE) --no-print-directory all guests
-	scripts/hostile --seeds $(SEEDS) --seed $(SEED) $(BACKEND:%=--backend %) --jobs $(JOBS) $(HOSTILE_OPTIONS)
+	scripts/hostile --seeds '$(SEEDS)' --seed '$(SEED)' $(BACKEND:%=--backend %) --jobs $(JOBS) $(HOSTILE_OPTIONS)
 
 # Named faults, each shown to be contained: tests/faults/*.faults. On BACKEND=vmx or svm (both on Bochs), svm-qemu or host
 # (unit tests), default all; FAULT=words only those with these in their names.
 FAULT ?=
+## faults                named faults are contained: FAULT=words BACKEND=...|host
 .PHONY: faults
 faults: setup
 	@+$(MAKE) --no-print-directory all guests $(TESTS)
@@ -283,6 +292,7 @@ faults: setup
 # Lines and branches of the hypervisor that unit and boot tests reach; TEST=regex: only these boot tests.
 TEST ?=
 COVERAGE_OPTIONS ?=
+## coverage              lines and branches that the tests reach: TEST=regex
 .PHONY: coverage
 coverage: setup
 	@+$(MAKE) --no-print-directory all guests
@@ -294,11 +304,13 @@ coverage: setup
 boot-table:
 	$(Q)scripts/run-boot-tests --write-table docs/testing.md
 
+## bench                 what each kind of exit costs
 bench: setup
 	@+$(MAKE) --no-print-directory all guests
 	scripts/bench
 
 # What each sensitive instruction does, bare and as a guest: guests/lab-pg/README.md. Renews docs/lab/table-*.md.
+## lab-pg                what each sensitive instruction does, bare and as a guest
 .PHONY: lab-pg
 lab-pg: setup
 	@+$(MAKE) --no-print-directory all $(B)/guests/lab-pg.elf
@@ -307,11 +319,18 @@ lab-pg: setup
 # lab-N, grade-N: the exercises of docs/lab/README.md.
 include tests/lab/rules.mk
 
+## size                  how large the source and the image are
 size: $(B)/trapeze.debug
 	@scripts/size
 	@size $<
 
+## clean                 remove build/
 clean:
 	rm -rf $(B)
+
+## help                  this list
+.PHONY: help
+help:
+	@sed -n 's/^## //p' Makefile tests/fuzz/rules.mk tests/lab/rules.mk
 
 -include $(EFI_C:%.c=$(B)/efi/%.d) $(HV_C:%.c=$(B)/hv/%.d) $(HV_ASM:%.asm=$(B)/hv/%.asm.d) $(PURE_C:%.c=$(B)/host/%.d) $(TESTS:$(B)/unit/%=$(B)/host/tests/unit/%.d) $(GEN:.inc=.d) $(CHECKED:.ok=.d) $(LINTED:.ok=.d)

@@ -41,6 +41,7 @@ $(B)/unit/tests/fuzz/%: $(B)/host/tests/fuzz/%.o $(B)/host/tests/fuzz/replay.o $
 	$(Q)$(CC) $(SANITIZERS) $(COVER_LDFLAGS) $^ $(FUZZ_LIBS_$*) -o $@
 unit: $(FUZZ_TESTS)
 
+## fuzz                  fuzz on the host: FUZZ="name ..." T=seconds or RUNS=n
 .PHONY: fuzz fuzz-build
 fuzz-build: $(foreach f,$(filter $(FUZZ_C),$(FUZZ)),$(B)/fuzz/bin/$f $(B)/fuzz/replay/$f)
 fuzz: setup

@@ -1,5 +1,6 @@
 # The exercises of docs/lab/README.md: lab-N makes lab/N, a copy of this tree with a hole in it; grade-N grades that, or, with
 # REFERENCE=yes, this tree itself.
+## lab-N, grade-N        exercise N of docs/lab/README.md, and its grading
 LABS := $(patsubst tests/lab/%.lab,%,$(wildcard tests/lab/*.lab))
 REFERENCE ?=
 define lab_rules
