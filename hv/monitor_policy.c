@@ -59,19 +59,6 @@ bool monitor_control_state(void *ctx, size_t index, unsigned control, struct she
     return true;
 }
 
-/* One control by its name says why not; a group takes what there is. */
-static const char *why_not_one(uint64_t named, uint64_t off)
-{
-    const struct vt_features *f = vt.features();
-    if (!named || named & (named - 1))
-        return NULL;
-    if (named & f->controls_fixed)
-        return off ? "this control cannot be off: Trapeze needs it" : "this control is always on: Trapeze needs it";
-    if (!(named & f->controls_switched))
-        return "this CPU has no such control, or Trapeze does not offer it";
-    return NULL;
-}
-
 const char *monitor_switch_controls(void *ctx, size_t index, uint64_t on, uint64_t off)
 {
     const struct vt_features *f = vt.features();
@@ -79,9 +66,9 @@ const char *monitor_switch_controls(void *ctx, size_t index, uint64_t on, uint64
     if (!p)
         return "it could not be created; `log` says why";
     uint64_t before = atomic_load(&p->policy), after = (before | on) & ~off;
-    const char *why = why_not_one(on | off, off);
-    if (why)
-        return why;
+    uint32_t state = atomic_load(&p->state);
+    if (state != PART_RUNNING && state != PART_PAUSED)
+        return "it is stopped, and its next start begins with what `exits` in trapeze.cfg says";
     if (!((before ^ after) & f->controls_switched))
         return "nothing to switch: it is so already, or always";
     partition_set_policy(p, after);

@@ -251,6 +251,14 @@ static bool parse_cpuset(struct request *r)
     return true;
 }
 
+static bool refuse_control(struct request *r, struct ini_text word)
+{
+    const char *near = vt_policy_nearest(word.s, word.len);
+    r->value = word; /* the complaint is about this one alone */
+    return near ? refuse(r, "names no exit control; did you mean \"%s\"?", near)
+                : refuse(r, "names no exit control; docs/exits.md lists them");
+}
+
 /* "rdtsc cr3": names of exit controls, and groups of them. */
 static bool parse_exits(struct request *r)
 {
@@ -258,7 +266,7 @@ static bool parse_exits(struct request *r)
     uint64_t set = 0, more;
     for (struct ini_text word = ini_take_word(&rest); word.len; word = ini_take_word(&rest)) {
         if (!vt_policy_word(word.s, word.len, &more))
-            return refuse(r, "names no exit control: \"%.*s\"; docs/exits.md lists them", (int)MIN(word.len, 20), word.s);
+            return refuse_control(r, word);
         set |= more;
     }
     *(uint64_t *)r->field = set;

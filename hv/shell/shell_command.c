@@ -53,7 +53,7 @@ static void run_list(struct shell *s, command_t *self, call_t *call)
     for (size_t i = 0; i < s->partition_count; i++)
         cut |= print_row(s, i + 1, &s->partitions[i]);
     if (cut)
-        shell_line(s, "...: info NAME begins with the whole reason, postmortem NAME tells what led to it");
+        shell_line(s, "...: cut; info NAME shows the whole reason, postmortem NAME what led to it");
 }
 
 static void run_console(struct shell *s, command_t *self, call_t *call)
@@ -215,7 +215,7 @@ const struct shell_command shell_commands[] = {
     { "trace", "NAME|dump [N] [KIND]", "Show a guest's last N exits and events (20); of one kind. trace dump [N]: all CPUs', for scripts/trace.",
       SHELL_WORDS, .run = shell_run_trace },
     { "step", .usage = NAME, .help = "Run a guest to the next exit that is its own, and explain that.", .run = shell_run_step },
-    { "policy", "NAME [CONTROL=on|off ...]", "Show a guest's exit controls, or switch some, so that it exits more often.",
+    { "policy", "NAME [CONTROL=on|off ...]", "Show a guest's exit controls, or switch some, so that it exits more often (=exit is =on).",
       SHELL_PARTITION_AND_REST, .run = shell_run_policy },
     { "explain", "[KIND]", "Explain a kind of exit: what, why, and what is done; without KIND, list them.",
       SHELL_OPTIONAL_WORD, .run = shell_run_explain },

@@ -2,7 +2,6 @@
 #include "arch/x86_64/vt/policy.h"
 #include "hv/lib/fmt.h"
 #include "hv/lib/str.h"
-#include "hv/lib/suggest.h"
 #include "hv/shell/shell_command.h"
 
 static void show_table(struct shell *s, size_t partition)
@@ -30,26 +29,27 @@ static void show_table(struct shell *s, size_t partition)
 
 static void no_such_control(struct shell *s, const char *command, const char *text, size_t len)
 {
-    const char *near = NULL;
-    unsigned best = suggest_limit(len) + 1;
-    for (unsigned n = 0; n < VT_CONTROLS; n++) {
-        const struct vt_control_text *t = vt_control_text(n);
-        if (!t)
-            continue;
-        unsigned d = suggest_distance(text, len, t->name);
-        if (d < best) {
-            best = d;
-            near = t->name;
-        }
-    }
+    const char *near = vt_policy_nearest(text, len);
     if (near)
         shell_line(s, "%s: there is no exit control \"%.*s\": did you mean %s?", command, (int)len, text, near);
     else
         shell_line(s, "%s: there is no exit control \"%.*s\"; policy NAME lists them", command, (int)len, text);
 }
 
+/* One control by its name says why not; a group takes what there is. */
+static const char *why_not_one(struct shell *s, size_t partition, uint64_t named, bool on)
+{
+    struct shell_control c;
+    if (!named || named & (named - 1) || !s->ops->control_state(s->ops->ctx, partition, (unsigned)__builtin_ctzll(named), &c))
+        return NULL;
+    if (c.state == SHELL_CONTROL_ALWAYS)
+        return on ? "is always on: Trapeze needs it" : "cannot be off: Trapeze needs it";
+    return c.state == SHELL_CONTROL_NONE ? "is not there: this CPU has no such control, or Trapeze does not offer it" : NULL;
+}
+
 /* "rdtsc=on" into one of the two sets; false: it was refused, and said so. */
-static bool take_setting(struct shell *s, const char *command, const char *text, size_t len, uint64_t *on, uint64_t *off)
+static bool take_setting(struct shell *s, const char *command, size_t partition, const char *text, size_t len, uint64_t *on,
+                         uint64_t *off)
 {
     size_t name = 0;
     uint64_t set;
@@ -59,11 +59,16 @@ static bool take_setting(struct shell *s, const char *command, const char *text,
     size_t value_len = name < len ? len - name - 1 : 0;
     bool wanted = str_is("on", value, value_len) || str_is("exit", value, value_len);
     if (!wanted && !str_is("off", value, value_len)) {
-        shell_line(s, "%s: \"%.*s\" is not CONTROL=on, CONTROL=exit (the same) or CONTROL=off", command, (int)len, text);
+        shell_line(s, "%s: \"%.*s\" is not CONTROL=on or CONTROL=off", command, (int)len, text);
         return false;
     }
     if (!vt_policy_word(text, name, &set)) {
         no_such_control(s, command, text, name);
+        return false;
+    }
+    const char *why = why_not_one(s, partition, set, wanted);
+    if (why) {
+        shell_line(s, "%s: %s: %.*s %s", command, s->partitions[partition].name, (int)name, text, why);
         return false;
     }
     *on = wanted ? *on | set : *on & ~set;
@@ -83,7 +88,7 @@ void shell_run_policy(struct shell *s, const struct shell_command *self, const s
         size_t len = 0;
         while (at[len] && at[len] != ' ')
             len++;
-        if (len && !take_setting(s, self->name, at, len, &on, &off))
+        if (len && !take_setting(s, self->name, call->partition, at, len, &on, &off))
             return;
         at += len + (at[len] == ' ');
     }

@@ -261,7 +261,12 @@ static bool await_step(struct shell *s, uint64_t now)
 
 static void end_step(struct shell *s)
 {
+    struct trace_record r;
+    const char *name = s->partitions[s->job.partition].name;
+    bool waited = s->ops->step_poll(s->ops->ctx, s->job.partition, &r) == SHELL_STEP_RUNS;
     s->ops->step_cancel(s->ops->ctx, s->job.partition);
+    if (waited)
+        shell_line(s, "step: no exit of %s was seen; it is paused now: resume %s lets it go on", name, name);
 }
 
 void shell_run_step(struct shell *s, command_t *self, call_t *call)

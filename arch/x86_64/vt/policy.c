@@ -1,6 +1,7 @@
 #include "arch/x86_64/vt/policy.h"
 #include "arch/x86_64/isa/exception.h"
 #include "hv/lib/str.h"
+#include "hv/lib/suggest.h"
 
 #define EXCEPTION(vector, name, text) \
     [VT_CONTROL_EXCEPTION + EXC_##vector] = { name, text, "exception bitmap", "exception intercepts" }
@@ -50,4 +51,18 @@ bool vt_policy_word(const char *word, size_t len, uint64_t *controls)
             return true;
         }
     return false;
+}
+
+const char *vt_policy_nearest(const char *word, size_t len)
+{
+    const char *near = NULL;
+    unsigned best = suggest_limit(len) + 1;
+    for (unsigned i = 0; i < VT_CONTROLS; i++) {
+        unsigned d = texts[i].name ? suggest_distance(word, len, texts[i].name) : SUGGEST_FAR;
+        if (d < best) {
+            best = d;
+            near = texts[i].name;
+        }
+    }
+    return near;
 }

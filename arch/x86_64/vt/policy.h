@@ -57,4 +57,7 @@ const struct vt_control_text *vt_control_text(unsigned control);
 /* The controls that a word stands for: a control's name, or one of the groups min, max, all, exceptions. False: none. */
 bool vt_policy_word(const char *word, size_t len, uint64_t *controls) MUST_CHECK;
 
+/* The control whose name is nearest to a word that is none; NULL: none is near enough. */
+const char *vt_policy_nearest(const char *word, size_t len);
+
 #endif

@@ -37,6 +37,7 @@ static void start(uint64_t policy)
     partitions[0] = &part;
     partitions[1] = NULL;
     part.policy = policy;
+    part.state = PART_RUNNING;
     times = 0;
 }
 
@@ -58,18 +59,16 @@ TEST(what_can_be_switched_is_switched)
     CHECK_EQ(part.policy, 0);
 }
 
-TEST(a_control_that_is_always_on_is_neither_switched_off_nor_on)
+TEST(a_partition_that_is_stopped_is_refused_since_its_next_start_undoes_it)
 {
+    static const uint32_t stopped[] = { PART_STOPPED, PART_ENDED, PART_ENDING };
     start(0);
-    CHECK(refuses(0, VT_CONTROL_BIT(HLT), "cannot be off"));
-    CHECK(refuses(VT_CONTROL_BIT(HLT), 0, "is always on"));
-}
-
-TEST(a_control_that_this_cpu_has_not_is_said_to_be_missing)
-{
-    start(0);
-    CHECK(refuses(VT_CONTROL_BIT(IRET), 0, "no such control"));
-    CHECK(refuses(0, VT_CONTROL_BIT(IRET), "no such control"));
+    for (size_t i = 0; i < ARRAY_SIZE(stopped); i++) {
+        part.state = stopped[i];
+        CHECK(refuses(VT_CONTROL_BIT(RDTSC), 0, "it is stopped, and its next start begins with"));
+    }
+    part.state = PART_PAUSED;
+    CHECK(!monitor_switch_controls(NULL, 0, VT_CONTROL_BIT(RDTSC), 0));
 }
 
 TEST(words_that_change_nothing_are_not_done)

@@ -104,6 +104,18 @@ TEST(what_is_not_said_has_a_default)
     CHECK(config.when_all_stopped == CONFIG_STAY);
 }
 
+TEST(an_unknown_exit_control_is_named_alone_with_the_nearest_one)
+{
+    CHECK_EQ(parse_keys("memory = 64M\nexits = hlt rdtscc"), 1);
+    CHECK(said("trapeze.cfg:4: partition \"a\": exits: \"rdtscc\" names no exit control; did you mean \"rdtsc\"?"));
+}
+
+TEST(an_exit_control_like_no_other_is_sent_to_the_list)
+{
+    CHECK_EQ(parse_keys("memory = 64M\nexits = cr3 frobnicate hlt"), 1);
+    CHECK(said("trapeze.cfg:4: partition \"a\": exits: \"frobnicate\" names no exit control; docs/exits.md lists them"));
+}
+
 TEST(an_unknown_key_names_the_nearest_one)
 {
     CHECK_EQ(parse_keys("memroy = 64M\ncpu = 1\nfrobnicate = 1"), 3);

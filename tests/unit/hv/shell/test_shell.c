@@ -188,7 +188,8 @@ static bool counts_are_shared;
 static bool control_state(void *ctx, size_t partition, unsigned number, struct shell_control *out)
 {
     (void)ctx, (void)partition;
-    *out = (struct shell_control){ number == 1 ? SHELL_CONTROL_ON : number == 2 ? SHELL_CONTROL_ALWAYS : SHELL_CONTROL_OFF,
+    *out = (struct shell_control){ number == 1 ? SHELL_CONTROL_ON : number == 2 ? SHELL_CONTROL_ALWAYS
+                                   : number == 22 ? SHELL_CONTROL_NONE : SHELL_CONTROL_OFF,
                                    number == 2 ? 0 : 10, number == 2 ? 0 : 1230, number != 2 && counts_are_shared };
     return true;
 }
@@ -307,7 +308,7 @@ TEST(list_marks_a_reason_that_it_cuts_and_says_where_the_whole_is)
     state_of_last = "stopped: 34567890123456789012345678901234567890123456789012345678901234567890123456789012345678901";
     type("list\r");
     CHECK(contains("  3456789012345678901234567890123456789012345678901234567890123456789012345678901234567...\r\n"
-                   "...: info NAME begins with the whole reason, postmortem NAME tells"));
+                   "...: cut; info NAME shows the whole reason, postmortem NAME what led to it\r\n"));
     fresh();
     state_of_last = "stopped: 3456789012345678901234567890123456789012345678901234567890123456789012345678901234567890";
     type("list\r");
@@ -500,12 +501,28 @@ TEST(policy_refuses_a_control_that_does_not_exist_and_suggests_the_nearest)
     type("policy linux rdtcs=on\r");
     CHECK(contains("policy: there is no exit control \"rdtcs\": did you mean rdtsc?\r\n"));
     type("policy linux rdtsc=maybe\r");
-    CHECK(contains("policy: \"rdtsc=maybe\" is not CONTROL=on, CONTROL=exit (the same) or CONTROL=off\r\n"));
+    CHECK(contains("policy: \"rdtsc=maybe\" is not CONTROL=on or CONTROL=off\r\n"));
     type("policy linux rdtsc\r");
     CHECK(contains("policy: \"rdtsc\" is not CONTROL=on"));
     type("policy\r");
     CHECK(contains("usage: policy NAME [CONTROL=on|off ...]\r\n"));
     CHECK_EQ(switched_on, 77);
+}
+
+TEST(policy_refuses_each_control_by_its_name_also_beside_others)
+{
+    fresh();
+    switched_on = 77;
+    type("policy linux rdtsc=off rdpmc=off\r");
+    CHECK(contains("policy: linux: rdpmc cannot be off: Trapeze needs it\r\n"));
+    type("policy linux rdpmc=on rdtsc=on\r");
+    CHECK(contains("policy: linux: rdpmc is always on: Trapeze needs it\r\n"));
+    type("policy linux rdtsc=on iret=on\r");
+    CHECK(contains("policy: linux: iret is not there: this CPU has no such control"));
+    CHECK(!contains("done"));
+    CHECK_EQ(switched_on, 77);
+    type("policy linux exceptions=on all=off\r"); /* a group takes what there is */
+    CHECK(contains("policy: linux: done\r\n"));
 }
 
 TEST(exits_are_sorted_by_cost_and_leave_out_what_never_happened)
@@ -647,6 +664,7 @@ TEST(a_step_is_awaited_and_explained)
     CHECK(contains("    1.500000 linux/0               99 cpuid             cpuid "));
     CHECK(contains("  what       "));
     CHECK(contains("  Trapeze    "));
+    CHECK(!contains("was seen"));
     CHECK_EQ(steps_cancelled, 1); /* at each end: it does nothing to one that is done */
     type("step lintel\r");
     tick(4), tick(5), tick(6);
@@ -662,6 +680,7 @@ TEST(a_key_ends_a_step)
     tick(1);
     type(" ");
     CHECK_EQ(steps_cancelled, 1);
+    CHECK(contains("step: no exit of linux was seen; it is paused now: resume linux lets it go on\r\n"));
     CHECK(contains("trapeze> "));
 }
 
